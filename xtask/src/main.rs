@@ -1,0 +1,2 @@
+//! The only task runner of this workspace.
+fn main() {}
