@@ -1,1 +1,4 @@
 //! libprocess
+
+pub mod pid;
+pub mod wire;

@@ -1,0 +1,126 @@
+//! Percent-encoding as upstream does it, with the rules of HTML forms.
+//! Called by the decoder for target ids and queries, and by whatever builds a URL.
+//! Never touches message names or the rest of a path: those travel raw.
+//!
+//! Upstream: `http::encode`, `http::decode`.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A `%` that two hexadecimal digits do not follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed % escape at byte {at}")]
+pub struct MalformedEscape {
+    /// Where the `%` stands, counted from 0.
+    pub at: usize,
+}
+
+/// Replaces `+` by a blank and `%XX` by the byte it stands for.
+///
+/// # Errors
+/// [`MalformedEscape`] at the first `%` without two hexadecimal digits.
+pub fn decode(text: &[u8]) -> Result<Cow<'_, [u8]>, MalformedEscape> {
+    let Some(first) = text.iter().position(|c| matches!(c, b'%' | b'+')) else {
+        return Ok(Cow::Borrowed(text));
+    };
+    let mut out = text[..first].to_vec();
+    let mut at = first;
+    while let Some(&c) = text.get(at) {
+        match c {
+            b'+' => out.push(b' '),
+            b'%' => {
+                let digit = |i: usize| char::from(*text.get(at + i)?).to_digit(16);
+                let (Some(high), Some(low)) = (digit(1), digit(2)) else {
+                    return Err(MalformedEscape { at });
+                };
+                out.push((high << 4 | low) as u8);
+                at += 2;
+            }
+            c => out.push(c),
+        }
+        at += 1;
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// Escapes what may not stand in a URL, in upper-case hexadecimal; parentheses stay raw.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.bytes() {
+        match c {
+            b'$'
+            | b'&'
+            | b'+'
+            | b','
+            | b'/'
+            | b':'
+            | b';'
+            | b'='
+            | b'?'
+            | b'@'
+            | b' '
+            | b'"'
+            | b'<'
+            | b'>'
+            | b'#'
+            | b'%'
+            | b'{'
+            | b'}'
+            | b'|'
+            | b'\\'
+            | b'^'
+            | b'~'
+            | b'['
+            | b']'
+            | b'`'
+            | 0..=0x1f
+            | 0x80.. => {
+                write!(out, "%{c:02X}").expect("a String takes any text");
+            }
+            c => out.push(char::from(c)),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn decodes_as_upstream() {
+        let check = |text: &str, expected: Result<&str, usize>| {
+            let decoded = decode(text.as_bytes());
+            assert_eq!(
+                decoded.as_deref().map_err(|error| error.at),
+                expected.map(str::as_bytes),
+                "{text:?}"
+            );
+        };
+        check("slave(1)", Ok("slave(1)"));
+        check("slave%281%29", Ok("slave(1)"));
+        check("slave+1", Ok("slave 1"));
+        check("%2b%2B+", Ok("++ "));
+        check("", Ok(""));
+        check("slave%zz", Err(5));
+        check("%4", Err(0));
+        check("a+%", Err(2));
+        check("%%41", Err(0));
+    }
+
+    #[test]
+    fn encodes_as_upstream() {
+        assert_eq!(encode("slave(1)"), "slave(1)");
+        assert_eq!(encode("a b/c@d"), "a%20b%2Fc%40d");
+        assert_eq!(encode("\u{1}\u{7f}\u{e9}"), "%01\u{7f}%C3%A9");
+    }
+
+    proptest! {
+        #[test]
+        fn decode_undoes_encode(text in ".{0,40}") {
+            let encoded = encode(&text);
+            prop_assert_eq!(&*decode(encoded.as_bytes()).unwrap(), text.as_bytes());
+        }
+    }
+}
