@@ -1,0 +1,335 @@
+//! The writer: places for one value, and what may be put there.
+//! Called by views all over the workspace; knows nothing of what it writes.
+//! Upstream: `BooleanWriter`, `NumberWriter`, `StringWriter`, `ArrayWriter`, `ObjectWriter`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::number::print_json_double;
+
+/// What can be shown as JSON.
+pub trait ToJson {
+    /// Puts the value into its place.
+    fn to_json(&self, slot: Slot<'_>);
+}
+
+/// The place of exactly one value.
+pub struct Slot<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl<'a> Slot<'a> {
+    /// A place at the end of these bytes.
+    pub fn new(out: &'a mut Vec<u8>) -> Slot<'a> {
+        Slot { out }
+    }
+
+    /// `null`
+    pub fn null(self) {
+        self.out.extend_from_slice(b"null");
+    }
+
+    /// `true` or `false`
+    pub fn boolean(self, value: bool) {
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// A number without a decimal point.
+    pub fn integer(self, value: impl itoa::Integer) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// A number with 15 significant digits that always has a decimal point, `2.0`.
+    /// What is infinite or no number becomes `null`, for JSON has no such numbers.
+    pub fn double(self, value: f64) {
+        // Doubles of this size hold whole numbers exactly, so that nothing is lost.
+        const EXACT_BELOW: f64 = 1e15;
+        let is_negative_zero = value == 0.0 && value.is_sign_negative();
+        if value.trunc() == value && value.abs() < EXACT_BELOW && !is_negative_zero {
+            let mut digits = itoa::Buffer::new();
+            self.out.extend_from_slice(digits.format(value as i64).as_bytes());
+            self.out.extend_from_slice(b".0");
+            return;
+        }
+        match print_json_double(value) {
+            Some(text) => self.out.extend_from_slice(text.as_bytes()),
+            None => self.null(),
+        }
+    }
+
+    /// A string, escaped as upstream does (`/` too).
+    pub fn string(self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    /// A string of bytes, escaped alike. Those above 0x7f pass through as they are, so that
+    /// the document is UTF-8 only if they are.
+    pub fn bytes(self, value: &[u8]) {
+        write_string(self.out, value);
+    }
+
+    /// `{…}`, in the order in which the fields are written.
+    pub fn object(self, fields: impl FnOnce(&mut Object<'_>)) {
+        self.out.push(b'{');
+        fields(&mut Object { start: self.out.len(), out: self.out, index: None });
+        self.out.push(b'}');
+    }
+
+    /// `{…}` sorted by the bytes of the keys; of equal keys the last one written stays.
+    pub fn sorted_object(self, fields: impl FnOnce(&mut Object<'_>)) {
+        self.out.push(b'{');
+        let start = self.out.len();
+        let mut object = Object { out: self.out, start, index: Some(Vec::new()) };
+        fields(&mut object);
+        object.sort();
+        self.out.push(b'}');
+    }
+
+    /// `[…]`
+    pub fn array(self, elements: impl FnOnce(&mut Array<'_>)) {
+        self.out.push(b'[');
+        elements(&mut Array { start: self.out.len(), out: self.out });
+        self.out.push(b']');
+    }
+}
+
+/// The inside of an object.
+pub struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    /// Where each field lies, if the object is to be sorted.
+    index: Option<Vec<(Box<str>, Range<usize>)>>,
+}
+
+impl Object<'_> {
+    /// A field with its value.
+    pub fn field(&mut self, key: &str, value: impl ToJson) {
+        self.field_with(key, |slot| value.to_json(slot));
+    }
+
+    /// A field that is an object, in the order in which its fields are written.
+    pub fn object(&mut self, key: &str, fields: impl FnOnce(&mut Object<'_>)) {
+        self.field_with(key, |slot| slot.object(fields));
+    }
+
+    /// A field that is an object sorted by its keys.
+    pub fn sorted_object(&mut self, key: &str, fields: impl FnOnce(&mut Object<'_>)) {
+        self.field_with(key, |slot| slot.sorted_object(fields));
+    }
+
+    /// A field that is an array.
+    pub fn array(&mut self, key: &str, elements: impl FnOnce(&mut Array<'_>)) {
+        self.field_with(key, |slot| slot.array(elements));
+    }
+
+    /// A field whose value is put into its place by a function.
+    pub fn field_with(&mut self, key: &str, value: impl FnOnce(Slot<'_>)) {
+        separate(self.out, self.start);
+        let start = self.out.len();
+        write_string(self.out, key.as_bytes());
+        self.out.push(b':');
+        let before = self.out.len();
+        value(Slot { out: self.out });
+        fill(self.out, before);
+        if let Some(index) = &mut self.index {
+            index.push((key.into(), start..self.out.len()));
+        }
+    }
+
+    fn sort(mut self) {
+        let Some(mut index) = self.index.take() else { return };
+        if index.is_sorted_by(|(left, _), (right, _)| left < right) {
+            return;
+        }
+        let unsorted = self.out.split_off(self.start);
+        // A stable sort of the reversed fields puts the last one of equal keys first.
+        index.reverse();
+        index.sort_by(|(left, _), (right, _)| left.cmp(right));
+        index.dedup_by(|(later, _), (kept, _)| later == kept);
+        for (_, range) in index {
+            separate(self.out, self.start);
+            let field = range.start - self.start..range.end - self.start;
+            self.out.extend_from_slice(&unsorted[field]);
+        }
+    }
+}
+
+/// The inside of an array.
+pub struct Array<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl Array<'_> {
+    /// The next element.
+    pub fn element(&mut self, value: impl ToJson) {
+        self.element_with(|slot| value.to_json(slot));
+    }
+
+    /// The next element, an object in the order in which its fields are written.
+    pub fn object(&mut self, fields: impl FnOnce(&mut Object<'_>)) {
+        self.element_with(|slot| slot.object(fields));
+    }
+
+    /// The next element, put into its place by a function.
+    pub fn element_with(&mut self, value: impl FnOnce(Slot<'_>)) {
+        separate(self.out, self.start);
+        let before = self.out.len();
+        value(Slot { out: self.out });
+        fill(self.out, before);
+    }
+}
+
+/// A comma unless this is the first of its object or array.
+fn separate(out: &mut Vec<u8>, start: usize) {
+    if out.len() > start {
+        out.push(b',');
+    }
+}
+
+/// A value that left its place empty is `null`.
+fn fill(out: &mut Vec<u8>, before: usize) {
+    if out.len() == before {
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn write_string(out: &mut Vec<u8>, value: &[u8]) {
+    out.push(b'"');
+    let mut plain = 0;
+    for (at, byte) in value.iter().enumerate() {
+        if !needs_escape(*byte) {
+            continue;
+        }
+        out.extend_from_slice(&value[plain..at]);
+        plain = at + 1;
+        write_escaped(out, *byte);
+    }
+    out.extend_from_slice(&value[plain..]);
+    out.push(b'"');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'/' | 0x7f)
+}
+
+fn write_escaped(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' | b'/' => byte,
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 0xf)]);
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+// === impl ToJson for what the standard library and serde_json have ===
+
+macro_rules! integers {
+    ($($integer:ty)*) => {$(
+        impl ToJson for $integer {
+            fn to_json(&self, slot: Slot<'_>) {
+                slot.integer(*self);
+            }
+        }
+    )*};
+}
+integers!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+impl ToJson for bool {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.boolean(*self);
+    }
+}
+
+impl ToJson for f64 {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.double(*self);
+    }
+}
+
+impl ToJson for str {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.string(self);
+    }
+}
+
+impl ToJson for String {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.string(self);
+    }
+}
+
+impl ToJson for Cow<'_, str> {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.string(self);
+    }
+}
+
+impl<T: ToJson + ?Sized> ToJson for &T {
+    fn to_json(&self, slot: Slot<'_>) {
+        (**self).to_json(slot);
+    }
+}
+
+impl<T: ToJson> ToJson for [T] {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.array(|array| self.iter().for_each(|element| array.element(element)));
+    }
+}
+
+impl<T: ToJson> ToJson for Vec<T> {
+    fn to_json(&self, slot: Slot<'_>) {
+        self.as_slice().to_json(slot);
+    }
+}
+
+impl<K: AsRef<str>, V: ToJson> ToJson for BTreeMap<K, V> {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.object(|object| {
+            self.iter().for_each(|(key, value)| object.field(key.as_ref(), value));
+        });
+    }
+}
+
+impl ToJson for serde_json::Value {
+    fn to_json(&self, slot: Slot<'_>) {
+        match self {
+            serde_json::Value::Null => slot.null(),
+            serde_json::Value::Bool(value) => slot.boolean(*value),
+            serde_json::Value::Number(value) => value.to_json(slot),
+            serde_json::Value::String(value) => slot.string(value),
+            serde_json::Value::Array(value) => value.to_json(slot),
+            serde_json::Value::Object(value) => value.to_json(slot),
+        }
+    }
+}
+
+impl ToJson for serde_json::Number {
+    fn to_json(&self, slot: Slot<'_>) {
+        match (self.as_i64(), self.as_u64(), self.as_f64()) {
+            (Some(value), _, _) => slot.integer(value),
+            (None, Some(value), _) => slot.integer(value),
+            (None, None, Some(value)) => slot.double(value),
+            (None, None, None) => slot.null(),
+        }
+    }
+}
+
+impl ToJson for serde_json::Map<String, serde_json::Value> {
+    fn to_json(&self, slot: Slot<'_>) {
+        slot.sorted_object(|object| {
+            self.iter().for_each(|(key, value)| object.field(key, value));
+        });
+    }
+}
