@@ -1,4 +1,6 @@
 //! libprocess
 
+pub mod logging;
+pub mod os;
 pub mod pid;
 pub mod wire;

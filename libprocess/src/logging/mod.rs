@@ -1,0 +1,19 @@
+//! Logs as operators of Mesos know them: glog's lines, files and switches on top of `tracing`.
+//!
+//! Call sites use `tracing::{info!, warn!, error!}` and, for glog's verbose levels,
+//! [`vlog!`](crate::vlog). A `main` calls [`init`] once, before it starts anything, and
+//! [`handle_signals`] after it; drivers call [`init`] alone and ignore
+//! [`InitError::AlreadyInitialized`]. Without [`init`] nothing is printed.
+//! Never reads the environment by itself: the caller hands it in.
+//! Upstream: `src/logging/{logging,flags}.cpp` and glog 0.3.3.
+
+mod flags;
+mod glog;
+mod init;
+mod sink;
+mod vlog;
+
+pub use flags::{Config, InvalidLevel};
+pub use glog::Severity;
+pub use init::{InitError, fatal, flush, handle_signals, init, write};
+pub use vlog::{Site, original_verbosity, set_verbosity, verbosity};
