@@ -1,0 +1,45 @@
+//! `run`, `bench`, `fuzz`: thin words for what cargo can do, so that nobody has to know how.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::shell::{announce, cargo, succeeds, target_folder, unstartable};
+
+/// Builds all binaries, because daemons start each other by name, and becomes the named one.
+pub(crate) fn binary(arguments: &[String]) -> io::Result<bool> {
+    let is_release = arguments.first().is_some_and(|first| first == "--release");
+    let (profile, folder) = if is_release { ("release", "release") } else { ("dev", "debug") };
+    let [name, rest @ ..] = &arguments[usize::from(is_release)..] else {
+        return Err(io::Error::other("name the binary to run, such as mesos-execute"));
+    };
+    if !succeeds(&mut cargo(&["build", "--workspace", "--bins", "--profile", profile]))? {
+        return Ok(false);
+    }
+    let mut command = Command::new(target_folder()?.join(folder).join(name));
+    command.args(rest);
+    announce(&command);
+    let error = command.exec();
+    Err(unstartable(&command, &error))
+}
+
+/// A `[[bench]]` target of any crate, by its name.
+pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
+    let [name, rest @ ..] = arguments else {
+        return Err(io::Error::other("name the benchmark to run"));
+    };
+    succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
+}
+
+/// A target of `tests/fuzz`, with cargo-fuzz and a nightly compiler.
+pub(crate) fn fuzz(arguments: &[String]) -> io::Result<bool> {
+    let (target, seconds) = match arguments {
+        [target] => (target, "60"),
+        [target, seconds] => (target, seconds.as_str()),
+        _ => return Err(io::Error::other("name the target, and for how many seconds")),
+    };
+    let limit = format!("-max_total_time={seconds}");
+    let arguments = ["+nightly", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target, "--", &limit];
+    let mut command = Command::new("cargo");
+    succeeds(command.current_dir(crate::workspace::root()).args(arguments))
+}
