@@ -16,7 +16,11 @@ pub(crate) fn binary(arguments: &[String]) -> io::Result<bool> {
     if !succeeds(&mut cargo(&["build", "--workspace", "--bins", "--profile", profile]))? {
         return Ok(false);
     }
-    let mut command = Command::new(target_folder()?.join(folder).join(name));
+    let program = target_folder()?.join(folder).join(name);
+    if !program.exists() {
+        return Err(io::Error::other(format!("no crate has a binary {name}")));
+    }
+    let mut command = Command::new(program);
     command.args(rest);
     announce(&command);
     let error = command.exec();

@@ -47,6 +47,16 @@ pub(crate) fn find<'a>(all: &'a [Test], reference: &str) -> Vec<&'a Test> {
     all.iter().filter(|test| test.is_named_by(reference)).collect()
 }
 
+/// What is wrong with a text that should name tests in backticks, if anything is.
+pub(crate) fn named_fault(text: &str, tests: &[Test]) -> Option<String> {
+    let mut names = text.split('`').skip(1).step_by(2).peekable();
+    if names.peek().is_none() {
+        return Some("names no test in backticks".to_owned());
+    }
+    let missing = names.find(|name| find(tests, name).is_empty())?;
+    Some(format!("names a test that does not exist: {missing}"))
+}
+
 /// The tests of all `sources`.
 pub(crate) fn tests(sources: &[Source]) -> Vec<Test> {
     sources.iter().flat_map(tests_of).collect()

@@ -1,7 +1,8 @@
 //! House rules as a failing check: sizes, headers, banned words and calls, the quarantine of
-//! `unsafe`, the order of layers, and comments that name the test which holds them.
+//! `unsafe`, the order of layers, comments and documents that name the test which holds them.
 //! Called by `check` and, as an ordinary test, by `cargo test`. It never changes a file.
 
+mod documents;
 mod layout;
 mod rules;
 
@@ -43,6 +44,7 @@ fn findings(root: &Path) -> io::Result<Vec<Finding>> {
     let sources = workspace::sources(root)?;
     let tests = test_index::tests(&sources);
     let mut findings = layout::check(root)?;
+    findings.extend(documents::check(root, &tests)?);
     findings.extend(sources.iter().flat_map(|source| check_source(source, &tests)));
     Ok(findings)
 }

@@ -1,5 +1,5 @@
-//! The order of layers: each crate's manifest against `[workspace.metadata.layers]`.
-//! Called by `tidy` only.
+//! What manifests must say: each crate's dependencies against `[workspace.metadata.layers]`, and no
+//! big crate in two versions. Called by `tidy` only.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,25 @@ use std::path::Path;
 use super::Finding;
 use crate::workspace::{self, Layer};
 
-/// Reads all manifests below `root`.
+/// Crates whose second version would cost every build dearly.
+const BIG_CRATES: [&str; 14] = [
+    "actix-http",
+    "actix-web",
+    "bytes",
+    "clap",
+    "hyper",
+    "nix",
+    "prost",
+    "rand",
+    "regex",
+    "rustls",
+    "serde",
+    "tokio",
+    "tracing",
+    "zip",
+];
+
+/// Reads all manifests below `root`, and what they were resolved to.
 pub(super) fn check(root: &Path) -> io::Result<Vec<Finding>> {
     let manifest = workspace::read(&root.join("Cargo.toml"))?;
     let layers = workspace::layers(&manifest);
@@ -20,7 +38,22 @@ pub(super) fn check(root: &Path) -> io::Result<Vec<Finding>> {
         let finding = |rule| Finding { path: path.clone(), line: 1, rule };
         findings.extend(faults.into_iter().map(finding));
     }
+    let lock = workspace::read(&root.join("Cargo.lock"))?;
+    findings.extend(twice(&lock).into_iter().map(|name| Finding {
+        path: "Cargo.lock".to_owned(),
+        line: 1,
+        rule: format!("two versions of {name}: see `cargo tree --invert {name}`"),
+    }));
     Ok(findings)
+}
+
+/// The big crates of which the lock file has several versions.
+fn twice(lock: &str) -> Vec<&'static str> {
+    let versions = |name: &str| {
+        let line = format!("name = \"{name}\"");
+        lock.lines().filter(|other| *other == line).count()
+    };
+    BIG_CRATES.into_iter().filter(|name| versions(name) > 1).collect()
 }
 
 /// The quoted names of the list `members`.
@@ -66,6 +99,14 @@ mod tests {
         check("mid", &["side"], &["use side"]);
         check("low", &["mid", "side"], &["use mid", "use side"]);
         check("unknown", &[], &["no line"]);
+    }
+
+    #[test]
+    fn second_versions_are_seen() {
+        let lock = "[[package]]\nname = \"tokio\"\nversion = \"1\"\n\
+            [[package]]\nname = \"nix\"\ndependencies = [\n \"tokio\",\n]\n\
+            [[package]]\nname = \"tokio\"\nversion = \"2\"\n";
+        assert_eq!(twice(lock), ["tokio"]);
     }
 
     #[test]

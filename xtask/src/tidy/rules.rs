@@ -1,7 +1,7 @@
 //! The rules that look at one source file each. Called by `tidy` only; pure.
 
 use super::Report;
-use crate::source::{Item, Source, words_at};
+use crate::source::{Item, Line, Source, words_at};
 use crate::test_index::{self, Test};
 
 const FILE_LINES_MAX: usize = 600;
@@ -124,10 +124,16 @@ pub(super) fn unsafe_quarantine(source: &Source, report: &mut Report<'_>) {
     }
 }
 
-/// The comments on a line and on the unbroken run of comment lines above it.
+/// The comments on a line and on the unbroken run of comment lines above its statement.
 fn comment_above(source: &Source, number: usize) -> String {
+    let goes_on = |line: &&Line| {
+        let code = line.code.trim();
+        !code.is_empty() && !code.ends_with([';', '{', '}', ','])
+    };
     let above = source.lines[..number].iter().rev();
-    let run = above.take_while(|line| line.code.trim().is_empty() && !line.comment.is_empty());
+    let run = above
+        .skip_while(goes_on)
+        .take_while(|line| line.code.trim().is_empty() && !line.comment.is_empty());
     let mut comments: Vec<&str> = run.map(|line| line.comment.as_str()).collect();
     comments.reverse();
     comments.push(&source.lines[number].comment);
@@ -153,12 +159,7 @@ fn compat_fault(text: &str, tests: &[Test]) -> Option<String> {
     let Some((_, holders)) = text.split_once("held by") else {
         return Some("COMPAT: says no \"held by `test`\"".into());
     };
-    let mut names = holders.split('`').skip(1).step_by(2).peekable();
-    if names.peek().is_none() {
-        return Some("COMPAT: names no test in backticks after \"held by\"".into());
-    }
-    let missing = names.find(|name| test_index::find(tests, name).is_empty())?;
-    Some(format!("COMPAT: names a test that does not exist: {missing}"))
+    test_index::named_fault(holders, tests).map(|fault| format!("COMPAT: {fault}"))
 }
 
 #[cfg(test)]
@@ -231,6 +232,8 @@ mod tests {
     fn unsafe_code() {
         let text = "unsafe { a() }\n// SAFETY: why\nunsafe { b() }\nunsafe fn c() {}\n";
         check(unsafe_quarantine, "libprocess/src/os/a.rs", text, &[1]);
+        let late = "// SAFETY: why\nlet a =\n    unsafe { b() };\nlet c =\n    unsafe { d() };\n";
+        check(unsafe_quarantine, "libprocess/src/os/a.rs", late, &[5]);
         check(unsafe_quarantine, "libprocess/src/a.rs", text, &[1, 3, 4]);
     }
 
