@@ -2,9 +2,10 @@
 //! Called by the decoder for target ids and queries, and by whatever builds a URL.
 //! Never touches message names or the rest of a path: those travel raw.
 //!
-//! Upstream: `http::encode`, `http::decode`.
+//! Upstream: `http::encode`, `http::decode`, `http::query::decode`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A `%` that two hexadecimal digits do not follow.
@@ -41,6 +42,38 @@ pub fn decode(text: &[u8]) -> Result<Cow<'_, [u8]>, MalformedEscape> {
         at += 1;
     }
     Ok(Cow::Owned(out))
+}
+
+/// Tells whether [`decode`] would succeed.
+///
+/// # Errors
+/// As [`decode`].
+pub fn check(text: &[u8]) -> Result<(), MalformedEscape> {
+    memchr::memchr_iter(b'%', text).try_for_each(|at| {
+        let is_digit = |i: usize| text.get(at + i).is_some_and(u8::is_ascii_hexdigit);
+        if is_digit(1) && is_digit(2) { Ok(()) } else { Err(MalformedEscape { at }) }
+    })
+}
+
+/// Takes a query apart: pairs between `&` or `;`, the last of equal keys, an empty value where
+/// there is no `=`. What is not UTF-8 after decoding is replaced.
+///
+/// Upstream: `http::query::decode`.
+///
+/// # Errors
+/// As [`decode`], for any key or value.
+pub fn decode_query(query: &str) -> Result<BTreeMap<String, String>, MalformedEscape> {
+    let part = |text: &str| -> Result<String, MalformedEscape> {
+        Ok(String::from_utf8_lossy(&decode(text.as_bytes())?).into_owned())
+    };
+    query
+        .split(['&', ';'])
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((part(key)?, part(value)?))
+        })
+        .collect()
 }
 
 /// Escapes what may not stand in a URL, in upper-case hexadecimal; parentheses stay raw.
@@ -116,7 +149,31 @@ mod tests {
         assert_eq!(encode("\u{1}\u{7f}\u{e9}"), "%01\u{7f}%C3%A9");
     }
 
+    #[test]
+    fn query_decode_as_upstream() {
+        let check = |query: &str, expected: &[(&str, &str)]| {
+            let pairs = decode_query(query).unwrap();
+            let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            assert_eq!(pairs, expected, "{query:?}");
+        };
+        check("", &[]);
+        check("a=1&b=2;c=3", &[("a", "1"), ("b", "2"), ("c", "3")]);
+        check("&&a;;", &[("a", "")]);
+        check("a=1&a=2", &[("a", "2")]);
+        check("a=b=c", &[("a", "b=c")]);
+        check("k+1=%3d+%26", &[("k 1", "= &")]);
+        check("=v", &[("", "v")]);
+        assert_eq!(decode_query("a=%zz"), Err(MalformedEscape { at: 0 }));
+    }
+
     proptest! {
+        #[test]
+        fn check_agrees_with_decode(text in "[%+a-fA-F0-9&;=]{0,20}") {
+            let decoded = decode(text.as_bytes());
+            prop_assert_eq!(check(text.as_bytes()).is_ok(), decoded.is_ok());
+            prop_assert_eq!(decode_query(&text).is_ok(), decoded.is_ok());
+        }
+
         #[test]
         fn decode_undoes_encode(text in ".{0,40}") {
             let encoded = encode(&text);
