@@ -11,5 +11,6 @@ pub mod ip;
 pub mod uuid;
 
 pub mod bounded;
+pub mod flags;
 pub mod json;
 pub mod text;
