@@ -128,7 +128,7 @@ fn table(text: &str) -> Schema {
         let fields = schema.entry(name.to_owned()).or_default();
         if !field.is_empty() {
             let [label, type_name, default] = [label, type_name, default].map(str::to_owned);
-            let number = number.parse().unwrap();
+            let number = number.parse().expect("a number");
             fields.insert(field.to_owned(), Field { number, label, type_name, default });
         }
     }
@@ -138,7 +138,8 @@ fn table(text: &str) -> Schema {
 /// Our own schema, without Docker's, which the tables do not have.
 fn described() -> Schema {
     let mut schema = Schema::new();
-    for file in &FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap().file {
+    let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).expect("ours decode");
+    for file in &descriptors.file {
         if file.package().starts_with("mesos") {
             describe_enums(&mut schema, file.package(), &file.enum_type);
             describe_messages(&mut schema, file.package(), &file.message_type);

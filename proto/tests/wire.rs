@@ -62,27 +62,28 @@ fn round_trips() -> BTreeMap<String, RoundTrip> {
 fn split(mut stream: &[u8]) -> Vec<(String, Bytes)> {
     let mut messages = Vec::new();
     while !stream.is_empty() {
-        let head = std::str::from_utf8(take_until(&mut stream, b"\r\n\r\n")).unwrap();
-        let path = head.split(' ').nth(1).unwrap();
-        let name = path.rsplit('/').next().unwrap().to_owned();
+        let head = take_until(&mut stream, "\r\n\r\n");
+        let path = head.split(' ').nth(1).expect("a request line");
+        let (_, name) = path.rsplit_once('/').expect("an absolute path");
         let mut body = Vec::new();
         while head.contains("\r\nTransfer-Encoding: chunked") {
-            let length = std::str::from_utf8(take_until(&mut stream, b"\r\n")).unwrap();
-            let length = usize::from_str_radix(length, 16).unwrap();
+            let length = take_until(&mut stream, "\r\n");
+            let length = usize::from_str_radix(length, 16).expect("a length in hex");
             body.extend(&stream[..length]);
             stream = stream[length..].strip_prefix(b"\r\n").expect("a chunk ends with its line");
             if length == 0 {
                 break;
             }
         }
-        messages.push((name, body.into()));
+        messages.push((name.to_owned(), body.into()));
     }
     messages
 }
 
-fn take_until<'a>(stream: &mut &'a [u8], end: &[u8]) -> &'a [u8] {
-    let at = stream.windows(end.len()).position(|window| window == end).expect("a whole message");
+fn take_until<'a>(stream: &mut &'a [u8], end: &str) -> &'a str {
+    let is_end = |window: &[u8]| window == end.as_bytes();
+    let at = stream.windows(end.len()).position(is_end).expect("a whole message");
     let (taken, rest) = stream.split_at(at);
     *stream = &rest[end.len()..];
-    taken
+    std::str::from_utf8(taken).expect("heads and lengths are text")
 }
