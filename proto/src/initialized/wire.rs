@@ -1,5 +1,5 @@
-//! Reads encoded messages field by field and refuses exactly the bytes that prost would refuse,
-//! text aside. Called by `initialized.rs` only; copies nothing.
+//! Reads encoded messages field by field and refuses what prost would refuse, text aside (and
+//! maps of a wrong wire type, which prost would misread). Called by `initialized.rs` only; copies nothing.
 //!
 //! Upstream: `WireFormat`, `CodedInputStream` of protobuf.
 
