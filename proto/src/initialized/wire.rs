@@ -1,5 +1,6 @@
-//! Reads encoded messages field by field and refuses what prost would refuse, text aside (and
-//! maps of a wrong wire type, which prost would misread). Called by `initialized.rs` only; copies nothing.
+//! Reads encoded messages field by field and refuses what prost would refuse, text aside, and
+//! maps of a wrong wire type besides, which prost would misread.
+//! Called by `initialized.rs` only; copies nothing.
 //!
 //! Upstream: `WireFormat`, `CodedInputStream` of protobuf.
 
