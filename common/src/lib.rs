@@ -1,1 +1,12 @@
-//! common
+//! The Mesos domain: ids, values, resources and what both daemons make of them.
+//! Pure: no I/O, no clock, no actor; time and randomness are handed in.
+
+pub mod ids;
+pub mod values;
+
+pub mod labels;
+pub mod roles;
+
+pub mod resources;
+
+pub mod json;
