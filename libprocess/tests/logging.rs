@@ -48,9 +48,13 @@ fn perform(act: &str) {
                 std::thread::park();
             }
         }
-        "crash" => {
+        "abort" => {
             logging::handle_signals().unwrap();
             std::process::abort();
+        }
+        "overflow" => {
+            logging::handle_signals().unwrap();
+            std::hint::black_box(endless(0));
         }
         "panic" => {
             logging::handle_signals().unwrap();
@@ -79,6 +83,11 @@ fn toggle() {
     say("during");
     logging::set_verbosity(logging::original_verbosity());
     say("after");
+}
+
+/// Uses up the stack.
+fn endless(depth: u64) -> u64 {
+    if std::hint::black_box(depth) == u64::MAX { 0 } else { endless(depth + 1) + 1 }
 }
 
 struct Chatty;
@@ -290,17 +299,34 @@ fn sigterm_names_its_sender_and_ends_the_process() {
 
 #[test]
 fn crash_leaves_a_note() {
-    let output = run("crash", &[]);
-    assert_eq!(output.status.signal(), Some(nix::libc::SIGABRT));
-    let log = stderr(&output);
-    let (first, second) = log.trim_end().split_once('\n').unwrap();
-    assert!(first.starts_with("*** Aborted at "), "{log}");
-    assert!(second.starts_with("*** SIGABRT (@0x"), "{log}");
+    let check = |act: &str, signal: i32, name: &str| {
+        let output = run(act, &[]);
+        assert_eq!(output.status.signal(), Some(signal));
+        let log = stderr(&output);
+        let (first, second) = log.trim_end().split_once('\n').unwrap();
+        assert!(first.starts_with("*** Aborted at "), "{log}");
+        assert!(second.starts_with(&format!("*** {name} (@0x")), "{log}");
+        assert!(second.ends_with("; stack trace: ***"), "{log}");
+    };
+    check("abort", nix::libc::SIGABRT, "SIGABRT");
+    check("overflow", nix::libc::SIGSEGV, "SIGSEGV");
 }
 
 #[test]
 fn panic_is_in_the_log() {
     let output = run("panic", &[]);
     assert_eq!(texts(&stderr(&output))[0], "E Panic: out of cheese");
+    assert!(output.status.success());
+}
+
+#[test]
+fn files_that_cannot_be_made_are_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run("speak", &[("DIR", dir.path().to_str().unwrap()), ("USER", "no/body")]);
+    let log = texts(&stderr(&output));
+    let (complaints, lines): (Vec<_>, Vec<_>) =
+        log.iter().partition(|line| line.starts_with("Could not create log file"));
+    assert_eq!(complaints.len(), 3, "INFO, WARNING, ERROR: {log:?}");
+    assert_eq!(lines, ["I INFO level logging started!", INFO, WARNING, ERROR]);
     assert!(output.status.success());
 }

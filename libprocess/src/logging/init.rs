@@ -19,7 +19,7 @@ use crate::os::signals;
 
 static SINKS: OnceLock<Sinks> = OnceLock::new();
 
-/// Why [`init`] did nothing. All but the first two may be ignored by a library.
+/// Why [`init`] did nothing. A library may ignore the last two.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The flag's value is no level; upstream's text.
@@ -67,15 +67,21 @@ pub fn init(
     }
     tracing::subscriber::set_global_default(Glog { from: plan.from() })
         .map_err(|_| InitError::ForeignSubscriber)?;
+    let files_from = plan.files.as_ref().map(|files| files.from);
     start(plan, identity(program, &env));
-    announce(config);
+    if let Some(from) = files_from {
+        // Makes the file, too.
+        write(from, file!(), line!(), format_args!("{} level logging started!", from.name()));
+    }
+    crate::vlog!(1, "Logging to {}", config.log_dir.as_deref().unwrap_or("STDERR"));
     Ok(())
 }
 
 fn start(plan: Plan, identity: Identity) {
+    let from = plan.from();
     let buffer = plan.files.as_ref().map_or(Duration::ZERO, |files| files.buffer);
     let files = plan.files.map(|files| SeverityFiles::new(identity, files));
-    SINKS.get_or_init(|| Sinks::new(plan.stderr_from, files));
+    SINKS.get_or_init(|| Sinks { stderr_from: plan.stderr_from, files, from });
     vlog::start(plan.verbosity, plan.vmodule);
     if buffer > Duration::ZERO {
         signals::at_exit(flush_at_exit);
@@ -88,14 +94,6 @@ fn start(plan: Plan, identity: Identity) {
             }
         });
     }
-}
-
-/// The first lines of a log, which also make its file.
-fn announce(config: &Config) {
-    if let Some(from) = SINKS.get().and_then(Sinks::files_from) {
-        write(from, file!(), line!(), format_args!("{} level logging started!", from.name()));
-    }
-    crate::vlog!(1, "Logging to {}", config.log_dir.as_deref().unwrap_or("STDERR"));
 }
 
 fn identity(program: &str, env: &dyn Fn(&str) -> Option<String>) -> Identity {
@@ -121,7 +119,7 @@ pub(super) fn emit(severity: Severity, file: &str, line: u32, text: impl FnOnce(
     let at = SystemTime::now();
     let origin = Origin { severity, file, line, at };
     match SINKS.get() {
-        Some(sinks) if sinks.wants(severity) => {
+        Some(sinks) if severity >= sinks.from => {
             compose(origin, text, |line| sinks.write(severity, at, line));
         }
         None if severity == Severity::Fatal => compose(origin, text, write_stderr),

@@ -28,26 +28,13 @@ pub(super) struct Identity {
 /// All places that a line may go to.
 #[derive(Debug)]
 pub(super) struct Sinks {
-    stderr_from: Severity,
-    files: Option<SeverityFiles>,
+    pub(super) stderr_from: Severity,
+    pub(super) files: Option<SeverityFiles>,
+    /// The mildest severity that goes anywhere.
+    pub(super) from: Severity,
 }
 
 impl Sinks {
-    pub(super) fn new(stderr_from: Severity, files: Option<SeverityFiles>) -> Self {
-        Self { stderr_from, files }
-    }
-
-    /// Whether a line of this severity goes anywhere.
-    pub(super) fn wants(&self, severity: Severity) -> bool {
-        let files_from = self.files_from().unwrap_or(Severity::Fatal);
-        severity >= self.stderr_from.min(files_from)
-    }
-
-    /// The mildest severity that goes to files, if there are any.
-    pub(super) fn files_from(&self) -> Option<Severity> {
-        self.files.as_ref().map(|files| files.plan.from)
-    }
-
     /// Writes a finished line wherever its severity belongs.
     pub(super) fn write(&self, severity: Severity, at: SystemTime, line: &str) {
         if severity >= self.stderr_from {
@@ -245,3 +232,6 @@ fn link(at: &Path, file_name: &str) {
 pub(super) fn describe(error: &io::Error) -> String {
     error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno::from_raw(n).desc().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,3 +34,40 @@ pub(crate) fn local(seconds: i64) -> Civil {
         second: tm.tm_sec,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::local;
+
+    /// Not a test of its own: shows `SECONDS` in the zone `TZ`, which a process reads once.
+    #[test]
+    fn program() {
+        if let Ok(seconds) = std::env::var("SECONDS") {
+            let t = local(seconds.parse().unwrap());
+            eprintln!("{}/{}/{} {}:{}:{}", t.year, t.month, t.day, t.hour, t.minute, t.second);
+        }
+    }
+
+    fn check(zone: &str, seconds: i64, expected: &str) {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "os::localtime::tests::program", "--nocapture"])
+            .env("TZ", zone)
+            .env("SECONDS", seconds.to_string())
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap().trim_end(), expected, "{zone}");
+    }
+
+    #[test]
+    fn zones_and_summer() {
+        check("UTC", 0, "1970/1/1 0:0:0");
+        check("UTC", 1_451_428_958, "2015/12/29 22:42:38");
+        let europe = "CET-1CEST,M3.5.0,M10.5.0/3";
+        check(europe, 1_451_428_958, "2015/12/29 23:42:38");
+        check(europe, 1_459_040_399, "2016/3/27 1:59:59");
+        check(europe, 1_459_040_400, "2016/3/27 3:0:0");
+        check(europe, 1_477_789_200, "2016/10/30 2:0:0");
+    }
+}
