@@ -35,15 +35,20 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
 }
 
-/// A target of `tests/fuzz`, with cargo-fuzz and a nightly compiler.
+/// A target of `tests/fuzz`. What it learns stays in `corpus/`, what it starts from is in `seeds/`.
 pub(crate) fn fuzz(arguments: &[String]) -> io::Result<bool> {
     let (target, seconds) = match arguments {
         [target] => (target, "60"),
         [target, seconds] => (target, seconds.as_str()),
         _ => return Err(io::Error::other("name the target, and for how many seconds")),
     };
+    let folder = crate::workspace::root().join("tests/fuzz");
+    let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
+    std::fs::create_dir_all(folder.join(&corpus))?;
+    std::fs::create_dir_all(folder.join("artifacts"))?;
     let limit = format!("-max_total_time={seconds}");
-    let arguments = ["+nightly", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target, "--", &limit];
-    let mut command = Command::new("cargo");
-    succeeds(command.current_dir(crate::workspace::root()).args(arguments))
+    let run = ["run", "--release", "--bin", target, "--", &corpus, &seeds, &limit];
+    // The compiler flags come from the folder's own configuration of cargo.
+    let mut command = cargo(&run);
+    succeeds(command.current_dir(folder).arg("-artifact_prefix=artifacts/"))
 }

@@ -119,9 +119,6 @@ pub enum DecodeError {
     /// No name before a field's colon, or a byte that may not stand there.
     #[error("malformed header field name")]
     FieldName,
-    /// A control byte in the field of a plain HTTP request.
-    #[error("control byte in a header field")]
-    FieldValue,
     /// More than [`MAX_HEAD_BYTES`] of header or of trailer.
     #[error("header is longer than {MAX_HEAD_BYTES} bytes")]
     HeadTooLong,
@@ -342,10 +339,11 @@ impl Sender<'_> {
 fn read_http(head: &Head, line: RequestLine, bytes: &[u8]) -> Result<HttpRequest, DecodeError> {
     let mut headers = HeaderMap::with_capacity(head.fields.len());
     for (name, value) in &head.fields {
-        // Nobody can ask for a name that `http` does not take, such as one with blanks.
-        let Ok(name) = HeaderName::from_bytes(name.of(bytes)) else { continue };
+        let name = HeaderName::from_bytes(name.of(bytes));
         let value = HeaderValue::from_bytes(value.of(bytes));
-        headers.insert(name, value.map_err(|_| DecodeError::FieldValue)?);
+        // What `http` does not take, nobody asks for: a name with blanks, a value with controls.
+        let (Ok(name), Ok(value)) = (name, value) else { continue };
+        headers.insert(name, value);
     }
     Ok(HttpRequest {
         method: Method::from_bytes(line.method.as_bytes()).map_err(|_| DecodeError::Method)?,

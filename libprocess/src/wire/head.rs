@@ -338,8 +338,8 @@ fn trim_end_blanks(text: &[u8]) -> &[u8] {
 
 /// Whether the byte may stand in a field's name.
 ///
-/// COMPAT: http-parser takes blanks and double quotes for token characters; held by
-/// `odd_field_names_are_left_out`.
+/// COMPAT: http-parser takes blanks, slashes and double quotes for token characters; held by
+/// `odd_fields_are_left_out`.
 fn is_token(c: u8) -> bool {
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];
@@ -348,7 +348,7 @@ fn is_token(c: u8) -> bool {
             table[c] = (c as u8).is_ascii_alphanumeric();
             c += 1;
         }
-        let others = b" !\"#$%&'*+-.^_`|~";
+        let others = b" !\"#$%&'*+-./^_`|~";
         let mut at = 0;
         while at < others.len() {
             table[others[at] as usize] = true;

@@ -400,8 +400,10 @@ fn last_of_repeated_headers_wins() {
 }
 
 #[test]
-fn odd_field_names_are_left_out() {
-    let request = http(b"GET / HTTP/1.1\r\n folded: a\r\nA B: c\r\nQ\"q: d\r\nE: f\r\n\r\n");
+fn odd_fields_are_left_out() {
+    let request = http(
+        b"GET / HTTP/1.1\r\n folded: a\r\nA B: c\r\nA/B: c\r\nQ\"q: d\r\nG: \x01\r\nE: f\r\n\r\n",
+    );
     assert_eq!(request.headers.len(), 1);
     assert_eq!(request.headers["e"], "f");
 }
@@ -421,7 +423,6 @@ fn malformed_fields() {
     check("\tA: a", "error: malformed header field name");
     check("A(b): a", "error: malformed header field name");
     check("\u{e9}: a", "error: malformed header field name");
-    check("A: \u{1}", "error: control byte in a header field");
 }
 
 #[test]
