@@ -132,9 +132,10 @@ impl<'a> Slot<'a> {
             self.out.extend_from_slice(b".0");
             return;
         }
-        match print_json_double(value) {
-            Some(text) => self.out.extend_from_slice(text.as_bytes()),
-            None => self.null(),
+        if value.is_finite() {
+            print_json_double(value, self.out);
+        } else {
+            self.null();
         }
     }
 

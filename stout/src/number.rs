@@ -3,6 +3,9 @@
 //! Never rounds silently, wraps around or accepts a number with text around it.
 //! Upstream: `numify`, `operator<<(std::ostream&, double)`.
 
+use std::fmt;
+use std::io::{Cursor, Write};
+
 /// The text is no number of the wanted type, or outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Failed to convert '{0}' to number")]
@@ -53,66 +56,158 @@ impl Number for f64 {
     }
 }
 
-/// A double as a C++ stream with this precision prints it (`%.<digits>g`): at most so many
-/// significant digits, no trailing zeros, exponents only for very large and very small values.
-pub fn print_double(value: f64, digits: usize) -> String {
+/// A double as a C++ stream with this precision (1 to 17) prints it, `%.<digits>g`: at most so
+/// many significant digits, no trailing zeros, an exponent only where the number is very large
+/// or very small.
+pub fn print_double(value: f64, digits_max: usize) -> String {
     if !value.is_finite() {
         return non_finite(value).to_string();
     }
-    let Scientific { mantissa, exponent } = Scientific::of(value, digits);
-    if exponent < -4 || exponent >= digits as i32 {
-        return format!("{}e{exponent:+03}", without_trailing_zeros(&mantissa));
+    let digits_max = digits_max.clamp(1, Decimal::DIGITS_MAX);
+    let decimal = Decimal::of(value, digits_max);
+    let mut text = Vec::new();
+    if decimal.is_fixed(digits_max) {
+        decimal.print_fixed(&mut text);
+    } else {
+        decimal.print_exponential(&mut text, Fraction::Shortest);
     }
-    without_trailing_zeros(&fixed(value, digits, exponent)).to_string()
+    String::from_utf8(text).expect("numbers are ASCII")
 }
 
-/// A double as upstream's JSON prints it: `%#.15g` with the fraction's trailing zeros cut off,
-/// but never its last digit (`2.0`). `None` when it is infinite or no number at all.
-pub(crate) fn print_json_double(value: f64) -> Option<String> {
+/// Appends a finite double as upstream's JSON prints it: `%#.15g` with the fraction's trailing
+/// zeros cut off, but never its last digit (`2.0`). Zeros that end an exponent stay: upstream
+/// cuts them off too and so prints another number.
+pub(crate) fn print_json_double(value: f64, text: &mut Vec<u8>) {
     const DIGITS: usize = 15;
-    if !value.is_finite() {
-        return None;
+    let decimal = Decimal::of(value, DIGITS);
+    if !decimal.is_fixed(DIGITS) {
+        decimal.print_exponential(text, Fraction::Digits(DIGITS - 1));
+        return;
     }
-    let Scientific { mantissa, exponent } = Scientific::of(value, DIGITS);
-    if !(-4..DIGITS as i32).contains(&exponent) {
-        return Some(format!("{mantissa}e{exponent:+03}"));
+    decimal.print_fixed(text);
+    if decimal.is_whole() {
+        text.extend_from_slice(b".0");
     }
-    let mut text = fixed(value, DIGITS, exponent);
-    if !text.contains('.') {
-        text.push('.');
-    }
-    let kept = text.trim_end_matches('0').len();
-    text.truncate(kept);
-    if text.ends_with('.') {
-        text.push('0');
-    }
-    Some(text)
 }
 
-struct Scientific {
-    mantissa: String,
+/// A finite double rounded to some significant digits: ±d.ddd × 10^exponent.
+struct Decimal {
+    is_negative: bool,
+    digits: [u8; Decimal::DIGITS_MAX],
+    /// How many digits count, at least one; behind them are zeros only.
+    len: usize,
     exponent: i32,
 }
 
-impl Scientific {
-    fn of(value: f64, digits: usize) -> Scientific {
-        let text = format!("{value:.*e}", digits.saturating_sub(1));
-        let (mantissa, exponent) = text.split_once('e').expect("`{:e}` prints an exponent");
-        let exponent = exponent.parse().expect("`{:e}` prints a decimal exponent");
-        Scientific { mantissa: mantissa.to_string(), exponent }
+/// How the digits behind the point are printed in front of an exponent.
+enum Fraction {
+    Shortest,
+    Digits(usize),
+}
+
+impl Decimal {
+    /// So many digits tell any two doubles apart.
+    const DIGITS_MAX: usize = 17;
+
+    fn of(value: f64, digits_max: usize) -> Decimal {
+        // The shortest text that reads back as the same double is found much faster than a
+        // rounded one, and is the same if it is no longer than doubles are exact.
+        const ALWAYS_EXACT: usize = 15;
+        let mut buffer = [0; 32];
+        if value.is_normal() || value == 0.0 {
+            let shortest = Decimal::parse(print(&mut buffer, format_args!("{value:e}")));
+            if shortest.len <= digits_max.min(ALWAYS_EXACT) {
+                return shortest;
+            }
+        }
+        let fraction = digits_max - 1;
+        Decimal::parse(print(&mut buffer, format_args!("{value:.fraction$e}")))
+    }
+
+    /// Takes apart what `{:e}` prints.
+    fn parse(scientific: &[u8]) -> Decimal {
+        let mut decimal =
+            Decimal { is_negative: false, digits: [b'0'; Self::DIGITS_MAX], len: 1, exponent: 0 };
+        let mut position = 0;
+        for (at, byte) in scientific.iter().enumerate() {
+            match byte {
+                b'-' => decimal.is_negative = true,
+                b'0'..=b'9' => {
+                    decimal.digits[position] = *byte;
+                    position += 1;
+                    if *byte != b'0' {
+                        decimal.len = position;
+                    }
+                }
+                b'e' => {
+                    let exponent = str::from_utf8(&scientific[at + 1..]).ok();
+                    decimal.exponent = exponent
+                        .and_then(|text| text.parse().ok())
+                        .expect("`{:e}` ends with a decimal exponent");
+                    break;
+                }
+                _ => (),
+            }
+        }
+        decimal
+    }
+
+    fn digits(&self) -> &[u8] {
+        &self.digits[..self.len]
+    }
+
+    /// Whether `%g` prints it without an exponent.
+    fn is_fixed(&self, digits_max: usize) -> bool {
+        (-4..digits_max as i32).contains(&self.exponent)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.len as i32 <= self.exponent + 1
+    }
+
+    fn print_sign(&self, text: &mut Vec<u8>) {
+        if self.is_negative {
+            text.push(b'-');
+        }
+    }
+
+    /// For exponents below [`Self::DIGITS_MAX`].
+    fn print_fixed(&self, text: &mut Vec<u8>) {
+        self.print_sign(text);
+        let Ok(exponent) = usize::try_from(self.exponent) else {
+            let zeros = self.exponent.unsigned_abs() as usize - 1;
+            text.extend_from_slice(b"0.");
+            text.resize(text.len() + zeros, b'0');
+            text.extend_from_slice(self.digits());
+            return;
+        };
+        text.extend_from_slice(&self.digits[..=exponent]);
+        if !self.is_whole() {
+            text.push(b'.');
+            text.extend_from_slice(&self.digits()[exponent + 1..]);
+        }
+    }
+
+    fn print_exponential(&self, text: &mut Vec<u8>, fraction: Fraction) {
+        self.print_sign(text);
+        let len = match fraction {
+            Fraction::Shortest => self.len,
+            Fraction::Digits(len) => len + 1,
+        };
+        text.push(self.digits[0]);
+        if len > 1 {
+            text.push(b'.');
+            text.extend_from_slice(&self.digits[1..len]);
+        }
+        text.extend_from_slice(format!("e{:+03}", self.exponent).as_bytes());
     }
 }
 
-fn fixed(value: f64, digits: usize, exponent: i32) -> String {
-    let fraction = (digits as i32 - 1 - exponent).max(0) as usize;
-    format!("{value:.fraction$}")
-}
-
-fn without_trailing_zeros(text: &str) -> &str {
-    if !text.contains('.') {
-        return text;
-    }
-    text.trim_end_matches('0').trim_end_matches('.')
+fn print<'a>(buffer: &'a mut [u8; 32], text: fmt::Arguments<'_>) -> &'a [u8] {
+    let mut cursor = Cursor::new(&mut buffer[..]);
+    cursor.write_fmt(text).expect("a sign, 17 digits and an exponent fit");
+    let len = cursor.position() as usize;
+    &buffer[..len]
 }
 
 fn non_finite(value: f64) -> &'static str {
@@ -178,6 +273,7 @@ mod tests {
             (0.00001, "1e-05"),
             (1e100, "1e+100"),
             (999999.5, "1e+06"),
+            (5e-324, "4.94066e-324"),
             (f64::INFINITY, "inf"),
         ] {
             assert_eq!(print_double(value, 6), expected);
@@ -189,6 +285,11 @@ mod tests {
         fn seventeen_digits_read_back(value: f64) {
             prop_assume!(value.is_finite());
             prop_assert_eq!(numify::<f64>(&print_double(value, 17)), Ok(value));
+        }
+
+        #[test]
+        fn no_double_panics(bits: u64, digits_max in 0_usize..30) {
+            print_double(f64::from_bits(bits), digits_max);
         }
 
         #[test]
