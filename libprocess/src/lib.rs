@@ -1,6 +1,33 @@
-//! libprocess
+//! Actors that are known by an address and pass messages over HTTP, as libprocess has them.
+//!
+//! Read it in this order: the runtime and what runs in it, how actors speak to each other, what
+//! is on the wire, and what every daemon has for free.
+#![deny(unsafe_code)]
 
-pub mod logging;
-pub mod os;
+pub mod runtime;
+
+pub mod process;
+
+mod event;
+mod mailbox;
+
+pub mod router;
+
+pub mod clock;
 pub mod pid;
+
+mod net;
 pub mod wire;
+
+pub mod http;
+
+mod builtin;
+pub mod logging;
+pub mod metrics;
+pub mod os;
+
+pub use pid::{Address, Upid};
+pub use process::{Ctx, Inject, Pid, Process};
+pub use router::Router;
+pub use runtime::Runtime;
+pub use runtime::config::Config;

@@ -68,6 +68,19 @@ pub fn checker(full_name: &str) -> Option<Checker> {
     Some(Checker(&MESSAGES[index]))
 }
 
+/// Tells which required fields a body lacks.
+pub type Check = Box<dyn Fn(&[u8]) -> Result<(), Vec<String>> + Send + Sync>;
+
+/// The check of a message type as an actor runtime takes it, in types of the standard library
+/// only; `None` for a type that is not ours. Malformed bytes pass: decoding finds them.
+pub fn schema(full_name: &str) -> Option<Check> {
+    let checker = checker(full_name)?;
+    Some(Box::new(move |body| match checker.check(body) {
+        Err(Incomplete::MissingFields(missing)) => Err(missing),
+        Ok(()) | Err(Incomplete::Malformed(_)) => Ok(()),
+    }))
+}
+
 impl Checker {
     /// The checker of a type of this crate.
     ///

@@ -1,0 +1,282 @@
+//! One actor at run time: its queue of events, its phase of life, and the loop that serves it.
+//! Called by the runtime's workers (`run`) and by everything that sends. Never serves one actor
+//! on two threads, and never holds the queue's lock while a handler runs.
+//!
+//! Upstream: `ProcessManager::resume`, `ProcessManager::cleanup`, `ProcessBase::enqueue`.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::event::{Event, HttpEvent, Summary, Untyped};
+use crate::http::{Response, serve_reply};
+use crate::pid::Upid;
+use crate::process::{Ctx, Inject, Pid, Process};
+use crate::router::{Router, Routes};
+use crate::runtime::{Runtime, WeakRuntime};
+
+/// How many events an actor may serve before others get their turn on the thread.
+const EVENTS_PER_TURN_MAX: usize = 512;
+
+/// Whether an actor is waiting for events, or for a thread, or is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// In the run queue, or on a thread.
+    Scheduled,
+    /// Served its last event; refuses new ones.
+    Terminating,
+}
+
+struct Mailbox<P: Process> {
+    phase: Phase,
+    queue: VecDeque<Event<P>>,
+    waiters: Vec<oneshot::Sender<()>>,
+}
+
+struct Body<P: Process> {
+    process: P,
+    ctx: Ctx<P>,
+    initialized: bool,
+}
+
+/// Whether an actor goes on after an event.
+enum Next {
+    GoOn,
+    Ended,
+}
+
+/// An actor of type `P` at run time.
+pub(crate) struct Cell<P: Process> {
+    upid: Upid,
+    runtime: WeakRuntime,
+    router: Arc<Router<P>>,
+    mailbox: Mutex<Mailbox<P>>,
+    /// Locked by the one worker that runs the actor; empty once it has ended.
+    body: Mutex<Option<Body<P>>>,
+    this: Weak<Cell<P>>,
+}
+
+/// An actor of unknown type: what the runtime, the network and the built-in pages need of it.
+pub(crate) trait AnyCell: Send + Sync {
+    fn upid(&self) -> &Upid;
+    /// Puts an event into the mailbox; an ended actor drops it.
+    fn deliver(&self, event: Untyped);
+    fn terminate(&self, inject: Inject);
+    /// Completes when the actor has ended; `None` if it has already.
+    fn watch_end(&self) -> Option<oneshot::Receiver<()>>;
+    /// Serves waiting events; called by one worker at a time.
+    fn run(self: Arc<Self>);
+    fn waiting(&self) -> Vec<Summary>;
+    fn routes(&self) -> &dyn Routes;
+}
+
+impl<P: Process> Cell<P> {
+    /// Makes the actor and schedules it, so that it initializes itself before any event.
+    pub(crate) fn spawn(process: P, upid: Upid, runtime: &Runtime) -> Arc<Self> {
+        let mut router = Router::new(runtime.schema());
+        process.install(&mut router);
+        Arc::new_cyclic(|this| {
+            let ctx = Ctx::new(Pid::new(upid.clone(), this.clone()), runtime.clone());
+            Cell {
+                upid,
+                runtime: runtime.downgrade(),
+                router: Arc::new(router),
+                mailbox: Mutex::new(Mailbox {
+                    phase: Phase::Scheduled,
+                    queue: VecDeque::new(),
+                    waiters: Vec::new(),
+                }),
+                body: Mutex::new(Some(Body { process, ctx, initialized: false })),
+                this: this.clone(),
+            }
+        })
+    }
+
+    pub(crate) fn pid(&self) -> Pid<P> {
+        Pid::new(self.upid.clone(), self.this.clone())
+    }
+
+    pub(crate) fn enqueue(&self, event: Event<P>) {
+        self.insert(event, Inject::Back);
+    }
+
+    fn insert(&self, event: Event<P>, place: Inject) {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.phase == Phase::Terminating {
+            drop(mailbox);
+            return self.refuse(event);
+        }
+        match place {
+            Inject::Front => mailbox.queue.push_front(event),
+            Inject::Back => mailbox.queue.push_back(event),
+        }
+        if mailbox.phase == Phase::Idle {
+            mailbox.phase = Phase::Scheduled;
+            drop(mailbox);
+            self.schedule();
+        }
+    }
+
+    fn schedule(&self) {
+        if let (Some(runtime), Some(cell)) = (self.runtime.upgrade(), self.this.upgrade()) {
+            runtime.schedule(cell);
+        }
+    }
+
+    /// An event that will not be served: a request is told so, all else vanishes.
+    fn refuse(&self, event: Event<P>) {
+        crate::vlog!(2, "Dropping event for process {}", self.upid);
+        if let Event::Http(HttpEvent { responder, .. }) = event {
+            // The client may be gone as well.
+            let _ = responder.send(Response::internal_server_error());
+        }
+    }
+
+    fn serve(&self, body: &mut Body<P>, event: Event<P>) -> Next {
+        let Body { process, ctx, .. } = body;
+        match event {
+            Event::Message(message) => {
+                ctx.set_sender(message.from.clone());
+                let delegated = self.router.serve_message(process, ctx, message);
+                ctx.set_sender(Upid::empty());
+                if let Some((message, to)) = delegated {
+                    ctx.runtime().deliver(message, &to);
+                }
+            }
+            Event::Dispatch(call) => call(process, ctx),
+            Event::Http(HttpEvent { request, responder }) => {
+                crate::vlog!(
+                    1,
+                    "Handling HTTP event for process '{}' with path: '{}'",
+                    self.upid.id,
+                    request.path
+                );
+                let reply = self.router.serve_request(process, ctx, request);
+                serve_reply(ctx.runtime(), reply, responder);
+            }
+            Event::Exited(pid) => process.exited(ctx, pid),
+            Event::Terminate => {
+                process.finalize(ctx);
+                return Next::Ended;
+            }
+        }
+        Next::GoOn
+    }
+
+    /// Serves up to a turn's worth of events. A handler that panics ends its actor, without
+    /// `finalize`, and nothing else.
+    fn take_turn(&self, body: &mut Body<P>) -> Turn {
+        for _ in 0..EVENTS_PER_TURN_MAX {
+            let event = {
+                let mut mailbox = self.mailbox.lock();
+                match mailbox.queue.pop_front() {
+                    Some(event) => event,
+                    None => {
+                        mailbox.phase = Phase::Idle;
+                        return Turn::Idle;
+                    }
+                }
+            };
+            match catch_unwind(AssertUnwindSafe(|| self.serve(body, event))) {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Ended) => return Turn::Ended,
+                Err(panic) => return self.report_panic(&*panic),
+            }
+        }
+        Turn::Unfinished
+    }
+
+    fn report_panic(&self, panic: &(dyn std::any::Any + Send)) -> Turn {
+        let what = panic.downcast_ref::<String>().map(String::as_str);
+        let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        tracing::error!("libprocess: {} terminating due to {what}", self.upid);
+        Turn::Ended
+    }
+
+    /// The order is upstream's: refuse new events, drop what waits, forget the id, tell those who
+    /// linked, release those who wait.
+    fn clean_up(&self, body: Body<P>) {
+        crate::vlog!(2, "Cleaning up {}", self.upid);
+        let (queue, waiters) = {
+            let mut mailbox = self.mailbox.lock();
+            mailbox.phase = Phase::Terminating;
+            (std::mem::take(&mut mailbox.queue), std::mem::take(&mut mailbox.waiters))
+        };
+        queue.into_iter().for_each(|event| self.refuse(event));
+        drop(body);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.forget(&self.upid);
+        }
+        for waiter in waiters {
+            // Whoever waited may have given up.
+            let _ = waiter.send(());
+        }
+    }
+}
+
+/// How a turn on a thread ended.
+enum Turn {
+    Idle,
+    Unfinished,
+    Ended,
+}
+
+impl<P: Process> AnyCell for Cell<P> {
+    fn upid(&self) -> &Upid {
+        &self.upid
+    }
+
+    fn deliver(&self, event: Untyped) {
+        self.enqueue(event.into());
+    }
+
+    fn terminate(&self, inject: Inject) {
+        self.insert(Event::Terminate, inject);
+    }
+
+    fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.phase == Phase::Terminating {
+            return None;
+        }
+        let (ended, watch) = oneshot::channel();
+        mailbox.waiters.push(ended);
+        Some(watch)
+    }
+
+    fn run(self: Arc<Self>) {
+        let mut place = self.body.lock();
+        let Some(body) = place.as_mut() else { return };
+        crate::vlog!(2, "Resuming {} at {}", self.upid, body.ctx.now());
+        if !body.initialized {
+            body.initialized = true;
+            let initialize = || body.process.initialize(&mut body.ctx);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(initialize)) {
+                self.report_panic(&*panic);
+                let body = place.take().expect("looked at just above, under the same lock");
+                return self.clean_up(body);
+            }
+        }
+        match self.take_turn(body) {
+            Turn::Idle => {}
+            Turn::Unfinished => self.schedule(),
+            Turn::Ended => {
+                let body = place.take().expect("looked at just above, under the same lock");
+                drop(place);
+                self.clean_up(body);
+            }
+        }
+    }
+
+    fn waiting(&self) -> Vec<Summary> {
+        self.mailbox.lock().queue.iter().map(Event::summary).collect()
+    }
+
+    fn routes(&self) -> &dyn Routes {
+        &self.router
+    }
+}

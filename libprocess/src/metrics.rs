@@ -1,0 +1,173 @@
+//! What a process counts and measures, and the snapshot of it.
+//! Called by every actor that has something to count; `builtin::metrics` serves the snapshot.
+//! Never waits inside an actor: a gauge that asks one gives a future.
+//!
+//! Upstream: `metrics::Counter`, `metrics::Gauge`, `metrics::Timer`, `MetricsProcess`.
+
+mod timer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use parking_lot::Mutex;
+
+use crate::process::{Ctx, Process};
+
+pub use timer::Timer;
+
+/// How often `/metrics/snapshot` answers; requests beyond that wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SnapshotRate {
+    /// As often as it is asked.
+    Unlimited,
+    /// At most once in each such interval.
+    Every(Duration),
+}
+
+impl Default for SnapshotRate {
+    /// Twice a second.
+    fn default() -> Self {
+        Self::Every(Duration::from_millis(500))
+    }
+}
+
+impl SnapshotRate {
+    /// Reads `<number>/<duration>`; an empty text is no limit.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::Unlimited);
+        }
+        let (count, interval) = text.split_once('/')?;
+        let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
+        Some(Self::Every(stout::duration::parse(interval).ok()? / count))
+    }
+}
+
+/// A number that only grows, and can be reset by removing it. Upstream: `metrics::Counter`.
+#[derive(Clone, Debug, Default)]
+pub struct Counter {
+    value: Arc<AtomicU64>,
+}
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// Adds `more`.
+    pub fn add(&self, more: u64) {
+        self.value.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn value(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+}
+
+type Gauge = Arc<dyn Fn() -> BoxFuture<'static, Option<f64>> + Send + Sync>;
+
+enum Metric {
+    Counter(Counter),
+    Gauge(Gauge),
+    Timer(Timer),
+}
+
+/// The metrics of a runtime; clones are the same.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    metrics: Arc<Mutex<BTreeMap<String, Metric>>>,
+}
+
+impl Metrics {
+    /// The counter called `name`; the same one each time it is asked for.
+    pub fn counter(&self, name: &str) -> Counter {
+        let mut metrics = self.metrics.lock();
+        if let Some(Metric::Counter(counter)) = metrics.get(name) {
+            return counter.clone();
+        }
+        let counter = Counter::default();
+        metrics.insert(name.to_owned(), Metric::Counter(counter.clone()));
+        counter
+    }
+
+    /// Measures `name` by calling `value` for each snapshot; `None` leaves it out of that one.
+    pub fn gauge(
+        &self,
+        name: &str,
+        value: impl Fn() -> BoxFuture<'static, Option<f64>> + Send + Sync + 'static,
+    ) {
+        self.metrics.lock().insert(name.to_owned(), Metric::Gauge(Arc::new(value)));
+    }
+
+    /// The timer called `name`, which appears as `<name>_ms` and, with a window, with statistics.
+    pub fn timer(&self, name: &str) -> Timer {
+        let timer = Timer::default();
+        self.metrics.lock().insert(name.to_owned(), Metric::Timer(timer.clone()));
+        timer
+    }
+
+    /// Takes a metric out.
+    pub fn remove(&self, name: &str) {
+        self.metrics.lock().remove(name);
+    }
+
+    /// Every metric that has a value, by name. Waits for the gauges, `timeout` at most; those
+    /// that take longer are left out.
+    pub async fn snapshot(&self, timeout: Option<Duration>) -> BTreeMap<String, f64> {
+        let mut values = BTreeMap::new();
+        let mut gauges = FuturesUnordered::new();
+        for (name, metric) in &*self.metrics.lock() {
+            match metric {
+                Metric::Counter(counter) => {
+                    values.insert(name.clone(), counter.value() as f64);
+                }
+                Metric::Timer(timer) => timer.collect(name, &mut values),
+                Metric::Gauge(gauge) => {
+                    let name = name.clone();
+                    gauges.push(gauge().map(move |value| (name, value)));
+                }
+            }
+        }
+        let gather = async {
+            while let Some((name, value)) = gauges.next().await {
+                if let Some(value) = value {
+                    values.insert(name, value);
+                }
+            }
+        };
+        match timeout {
+            None => gather.await,
+            Some(timeout) => {
+                if tokio::time::timeout(timeout, gather).await.is_err() {
+                    crate::vlog!(
+                        1,
+                        "Exceeded timeout of {} when attempting to get metrics",
+                        stout::duration::display(timeout)
+                    );
+                }
+            }
+        }
+        values
+    }
+}
+
+impl<P: Process> Ctx<P> {
+    /// Measures `name` by asking this actor for each snapshot; gone with the actor.
+    pub fn gauge(
+        &self,
+        name: &str,
+        value: impl Fn(&mut P, &mut Ctx<P>) -> f64 + Send + Sync + 'static,
+    ) {
+        let (pid, value) = (self.pid().clone(), Arc::new(value));
+        self.runtime().metrics().gauge(name, move || {
+            let value = value.clone();
+            pid.dispatch(move |process, ctx| value(process, ctx)).map(Result::ok).boxed()
+        });
+    }
+}

@@ -1,0 +1,414 @@
+//! One accepted connection: messages into mailboxes, requests to the site, answers back in the
+//! order of the requests.
+//! Started by `net::listener`. Never ends an idle connection: the peer may have linked through
+//! it and would take us for dead. Never answers what cannot be decoded: it closes.
+//!
+//! Upstream: `internal::decode_recv`, `ProcessManager::handle`, `HttpProxy`.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::ServiceResponse;
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::event::{Message, Untyped};
+use crate::http::server::Site;
+use crate::net::resolve::resolve;
+use crate::pid::{Parsed, Upid};
+use crate::runtime::WeakRuntime;
+use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
+use crate::wire::encode::{self, Answer, Length};
+
+/// How many answers may be owed on one connection before no more requests are read from it.
+const OWED_MAX: usize = 1024;
+
+/// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
+const READ_BYTES: usize = 80 << 10;
+
+/// How much a client may send ahead while a stream is open to it, in bytes.
+const AHEAD_BYTES_MAX: usize = 1 << 20;
+
+/// How long a client that has closed its half still gets answers that are under way. Upstream
+/// drops them at once, so that an answer is a matter of luck.
+const HALF_CLOSED_GRACE: Duration = Duration::from_millis(100);
+
+/// How long to read on after our half is closed, so that the peer sees an end and no reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// An answer that is owed, in the order of the requests.
+struct Owed {
+    what: What,
+    /// The connection ends with this answer.
+    is_last: bool,
+}
+
+enum What {
+    /// To a message.
+    Answer(Answer),
+    /// To a request that is being served; `None` where it cannot be.
+    Response(Work),
+}
+
+/// A task that ends with whoever waits for it.
+struct Work(JoinHandle<Option<ServiceResponse>>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why a connection ends.
+enum End {
+    /// Everything that was owed has been sent.
+    Done,
+    /// The peer is gone; nothing more can be or need be sent.
+    Gone,
+}
+
+struct Connection {
+    stream: TcpStream,
+    peer: SocketAddr,
+    runtime: WeakRuntime,
+    site: Rc<Site>,
+    decoder: Decoder,
+    owed: VecDeque<Owed>,
+    out: BytesMut,
+    /// Nothing more is read: what came cannot be decoded, or was the last request.
+    deaf: bool,
+    /// The last sender that came by name, and what it was resolved to.
+    sender: Option<(Parsed, Upid)>,
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    runtime: WeakRuntime,
+    site: Rc<Site>,
+) {
+    let mut connection = Connection {
+        stream,
+        peer,
+        runtime,
+        site,
+        decoder: Decoder::new(),
+        owed: VecDeque::new(),
+        out: BytesMut::new(),
+        deaf: false,
+        sender: None,
+    };
+    if let End::Done = connection.run().await {
+        connection.linger().await;
+    }
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        loop {
+            if self.send_ready().await.is_err() {
+                return End::Gone;
+            }
+            if self.deaf && self.owed.is_empty() {
+                return End::Done;
+            }
+            let hears = !self.deaf && self.owed.len() < OWED_MAX;
+            tokio::select! {
+                biased;
+                response = next_response(&mut self.owed), if !self.owed.is_empty() => {
+                    let is_last = self.owed.pop_front().is_none_or(|owed| owed.is_last);
+                    if let Err(end) = self.send_response(response, is_last).await {
+                        return end;
+                    }
+                }
+                readable = self.stream.readable(), if hears => {
+                    if readable.is_err() {
+                        return End::Gone;
+                    }
+                    match self.read() {
+                        Read::Some => self.handle_items().await,
+                        Read::Nothing => {}
+                        Read::End => return self.half_closed().await,
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Read {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => Read::End,
+            Ok(count) => {
+                self.decoder.feed(&buffer[..count]);
+                Read::Some
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Read::Nothing,
+            Err(_) => Read::End,
+        }
+    }
+
+    /// Acts on everything that is complete.
+    async fn handle_items(&mut self) {
+        while !self.deaf {
+            match self.decoder.decode() {
+                Ok(None) => return,
+                Ok(Some(Item::Message(message))) => self.handle_message(message).await,
+                Ok(Some(Item::Http(request))) => self.handle_request(*request),
+                Ok(Some(Item::BadTarget { path, user_agent })) => crate::vlog!(
+                    1,
+                    "Failed to handle libprocess message: POST {path} (User-Agent: {user_agent})"
+                ),
+                Err(error) => {
+                    crate::vlog!(1, "Decoder error while receiving from {}: {error}", self.peer);
+                    self.deaf = true;
+                }
+            }
+        }
+    }
+
+    async fn handle_message(&mut self, message: Decoded) {
+        let from = self.resolve(message.from).await;
+        let Some(runtime) = self.runtime.upgrade() else { return };
+        let answer = match runtime.cell(&message.to_id) {
+            Some(cell) => {
+                crate::vlog!(
+                    2,
+                    "Parsed message name '{}' for {} from {from}",
+                    message.name,
+                    cell.upid()
+                );
+                let (name, body) = (message.name, message.body);
+                cell.deliver(Untyped::Message(Message { from, name, body }));
+                Answer::Accepted
+            }
+            None => {
+                crate::vlog!(
+                    1,
+                    "Failed to handle libprocess message to /{}/{}: not found",
+                    message.to_id,
+                    message.name
+                );
+                Answer::NotFound
+            }
+        };
+        if let Reply::Answer { keep_alive } = message.reply {
+            self.deaf |= !keep_alive;
+            self.owed.push_back(Owed { what: What::Answer(answer), is_last: !keep_alive });
+        }
+    }
+
+    /// A sender given by host name is looked up once as long as it stays the same.
+    async fn resolve(&mut self, from: Parsed) -> Upid {
+        match from {
+            Parsed::Upid(upid) => upid,
+            named => match &self.sender {
+                Some((last, upid)) if *last == named => upid.clone(),
+                _ => {
+                    let upid = resolve(named.clone()).await;
+                    self.sender = Some((named, upid.clone()));
+                    upid
+                }
+            },
+        }
+    }
+
+    fn handle_request(&mut self, request: HttpRequest) {
+        let is_last = !request.keep_alive;
+        self.deaf |= is_last;
+        let work = Work(actix::spawn(self.site.call(request, self.peer)));
+        self.owed.push_back(Owed { what: What::Response(work), is_last });
+    }
+
+    /// Sends the answers at the head of the queue that need no waiting.
+    async fn send_ready(&mut self) -> std::io::Result<()> {
+        let mut date = None;
+        while let Some(Owed { what: What::Answer(answer), .. }) = self.owed.front() {
+            let date = date.get_or_insert_with(|| encode::fmt_date(SystemTime::now()));
+            encode::encode_answer(*answer, date, &mut self.out);
+            self.owed.pop_front();
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> std::io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let written = self.stream.write_all(&self.out).await;
+        self.out.clear();
+        written
+    }
+
+    /// Sends a response; an error is the end of the connection.
+    async fn send_response(
+        &mut self,
+        response: Option<ServiceResponse>,
+        is_last: bool,
+    ) -> Result<(), End> {
+        let date = encode::fmt_date(SystemTime::now());
+        let Some(response) = response else {
+            let (status, none) = (StatusCode::BAD_REQUEST, HeaderMap::new());
+            encode::encode_response_head(status, &none, Length::Known(0), &date, &mut self.out);
+            self.deaf |= is_last;
+            return self.flush().await.map_err(|_| End::Gone);
+        };
+        let (status, headers) = head(&response);
+        let closes = headers.get("connection").is_some_and(|value| value == "close");
+        let body = response.into_body();
+        let length = match body.size() {
+            BodySize::None => Length::Known(0),
+            BodySize::Sized(size) => Length::Known(size),
+            BodySize::Stream => Length::Chunked,
+        };
+        encode::encode_response_head(status, &headers, length, &date, &mut self.out);
+        self.send_body(body, length).await?;
+        self.flush().await.map_err(|_| End::Gone)?;
+        if is_last || closes {
+            self.owed.clear();
+            self.deaf = true;
+        }
+        Ok(())
+    }
+
+    async fn send_body(&mut self, body: impl MessageBody, length: Length) -> Result<(), End> {
+        let mut body = pin!(body);
+        let mut missing = match length {
+            Length::Known(length) => length,
+            Length::Chunked => {
+                // The head goes out before the first chunk is there.
+                self.flush().await.map_err(|_| End::Gone)?;
+                0
+            }
+        };
+        loop {
+            let piece = tokio::select! {
+                piece = poll_fn(|cx| body.as_mut().poll_next(cx)) => piece,
+                end = self.watch_peer(), if length == Length::Chunked => return Err(end),
+            };
+            match piece {
+                None => break,
+                Some(Err(_)) => return Err(End::Gone),
+                Some(Ok(bytes)) if length == Length::Chunked => {
+                    encode::encode_chunk(&bytes, &mut self.out);
+                }
+                Some(Ok(bytes)) => {
+                    let part = bytes.len().min(usize::try_from(missing).unwrap_or(usize::MAX));
+                    missing -= part as u64;
+                    self.out.extend_from_slice(&bytes[..part]);
+                }
+            }
+            self.flush().await.map_err(|_| End::Gone)?;
+        }
+        match length {
+            Length::Chunked => encode::encode_last_chunk(&mut self.out),
+            // Fewer bytes than announced: only an end of the connection tells the client.
+            Length::Known(_) if missing > 0 => return Err(End::Gone),
+            Length::Known(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Notices that the client of an open stream has gone. Requests that it sends meanwhile are
+    /// held back until the stream has ended.
+    async fn watch_peer(&mut self) -> End {
+        let mut ahead = 0;
+        loop {
+            if self.stream.readable().await.is_err() {
+                return End::Gone;
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.try_read(&mut buffer) {
+                Ok(0) => return End::Gone,
+                Ok(count) => {
+                    ahead += count;
+                    self.decoder.feed(&buffer[..count]);
+                    if ahead > AHEAD_BYTES_MAX {
+                        return End::Gone;
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return End::Gone,
+            }
+        }
+    }
+
+    /// The client will send nothing more: it gets what is all but ready, the rest is dropped and
+    /// those who work on it learn of that.
+    async fn half_closed(&mut self) -> End {
+        self.deaf = true;
+        let rest = async {
+            while !self.owed.is_empty() {
+                if self.send_ready().await.is_err() {
+                    return End::Gone;
+                }
+                if self.owed.is_empty() {
+                    break;
+                }
+                let response = next_response(&mut self.owed).await;
+                self.owed.pop_front();
+                if let Err(end) = self.send_response(response, false).await {
+                    return end;
+                }
+            }
+            End::Done
+        };
+        tokio::time::timeout(HALF_CLOSED_GRACE, rest).await.unwrap_or(End::Done)
+    }
+
+    /// Ends our half and waits a little for the peer to end its own.
+    async fn linger(&mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let drained = async {
+            let mut discarded = [0; 4096];
+            while self.stream.readable().await.is_ok() {
+                match self.stream.try_read(&mut discarded) {
+                    Ok(1..) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Ok(0) | Err(_) => return,
+                }
+            }
+        };
+        // A peer that keeps sending is cut off.
+        let _ = tokio::time::timeout(LINGER, drained).await;
+    }
+}
+
+/// What one attempt to read gave.
+enum Read {
+    Some,
+    Nothing,
+    End,
+}
+
+/// Waits for the response at the head of the queue; a handler that ended badly gives none.
+async fn next_response(owed: &mut VecDeque<Owed>) -> Option<ServiceResponse> {
+    match owed.front_mut().map(|owed| &mut owed.what) {
+        Some(What::Response(work)) => (&mut work.0).await.ok().flatten(),
+        Some(What::Answer(_)) | None => None,
+    }
+}
+
+fn head(response: &ServiceResponse) -> (StatusCode, HeaderMap) {
+    let status = StatusCode::from_u16(response.status().as_u16());
+    let mut headers = HeaderMap::new();
+    for (name, value) in response.headers() {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes());
+        let value = HeaderValue::from_bytes(value.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    (status.unwrap_or_default(), headers)
+}

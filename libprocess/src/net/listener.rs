@@ -1,0 +1,41 @@
+//! The accept loop of a runtime's one port.
+//! Started once by `runtime::threads`. Never gives up: what fails for one connection, or for
+//! lack of file descriptors, must not end the service.
+//!
+//! Upstream: `internal::on_accept`.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::http::server::Site;
+use crate::net::incoming;
+use crate::runtime::WeakRuntime;
+
+/// How long to wait when the system has no file descriptor or memory for another connection.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+
+/// Accepts connections and serves each in a task of its own, until the runtime is gone.
+pub(crate) async fn accept_all(listener: std::net::TcpListener, runtime: WeakRuntime) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("Failed to watch the listening socket: {error}"),
+    };
+    let site = Rc::new(Site::new(runtime.clone()).await);
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::error!("Failed to accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let Some(runtime) = runtime.upgrade() else { return };
+        if let Err(error) = stream.set_nodelay(true) {
+            crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
+        }
+        actix::spawn(incoming::serve(stream, peer, runtime.downgrade(), site.clone()));
+    }
+}

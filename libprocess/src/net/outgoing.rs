@@ -1,0 +1,307 @@
+//! Connections that this runtime opens: short-lived ones for messages, lasting ones for links.
+//! Called by the runtime for every message to another address and for every link.
+//! Nothing is acknowledged or sent twice: what a lost connection had queued is lost with it, and
+//! only those who linked are told.
+//!
+//! Upstream: `SocketManager`.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+
+use crate::event::Message;
+use crate::pid::{Address, Upid};
+use crate::runtime::{Linking, WeakRuntime};
+use crate::wire::encode;
+
+/// The most that may wait for one peer, in bytes; what comes beyond is dropped and logged.
+/// Upstream has no limit.
+const QUEUED_BYTES_MAX: usize = 512 << 20;
+
+/// The largest buffer that an idle connection keeps, in bytes.
+const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// Whether a connection ends when it has nothing more to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Opened by a send; closed when it has sent everything.
+    Ephemeral,
+    /// Opened by a link; closed only by the other side.
+    Persistent,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: BytesMut,
+    /// Takes nothing more: done, failed or replaced.
+    closed: bool,
+    /// The limit was hit and logged; cleared when the queue has been sent.
+    overflown: bool,
+}
+
+struct Connection {
+    peer: Address,
+    kind: Kind,
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+/// What became of a message that was put on a connection.
+enum Queued {
+    Yes,
+    /// The connection is over; another one is needed.
+    Closed,
+}
+
+impl Connection {
+    fn new(peer: Address, kind: Kind, bytes: BytesMut) -> Arc<Self> {
+        let queue = Mutex::new(Queue { bytes, ..Queue::default() });
+        Arc::new(Self { peer, kind, queue, changed: Notify::new() })
+    }
+
+    fn push(&self, message: &Message, to: &Upid) -> Queued {
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return Queued::Closed;
+        }
+        if queue.bytes.len() + message.body.len() > QUEUED_BYTES_MAX {
+            if !queue.overflown {
+                tracing::warn!(
+                    "Dropping messages to {}: more than {QUEUED_BYTES_MAX} bytes wait for it",
+                    self.peer
+                );
+            }
+            queue.overflown = true;
+            return Queued::Yes;
+        }
+        encode::encode_message(to, &message.name, &message.from, &message.body, &mut queue.bytes);
+        drop(queue);
+        self.changed.notify_one();
+        Queued::Yes
+    }
+
+    /// Swaps what waits into `sent`, which is empty; false when there will be nothing more: the
+    /// connection is closed, or an ephemeral one that has sent everything and closes now.
+    fn take(&self, sent: &mut BytesMut) -> bool {
+        let mut queue = self.queue.lock();
+        queue.overflown = false;
+        if queue.closed || (self.kind == Kind::Ephemeral && queue.bytes.is_empty()) {
+            queue.closed = true;
+            return false;
+        }
+        std::mem::swap(&mut queue.bytes, sent);
+        true
+    }
+
+    /// Ends the connection for its task and for those who would send; gives what still waited.
+    fn close(&self) -> BytesMut {
+        let mut queue = self.queue.lock();
+        queue.closed = true;
+        let rest = std::mem::take(&mut queue.bytes);
+        drop(queue);
+        self.changed.notify_one();
+        rest
+    }
+}
+
+/// A linkee and the id of the local linker.
+type Link = (Upid, Arc<str>);
+
+/// All that is known of one address.
+#[derive(Default)]
+struct Peer {
+    persistent: Option<Arc<Connection>>,
+    ephemeral: Option<Arc<Connection>>,
+    links: BTreeSet<Link>,
+}
+
+impl Peer {
+    fn is_unused(&self) -> bool {
+        self.persistent.is_none() && self.ephemeral.is_none() && self.links.is_empty()
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    peers: HashMap<Address, Peer>,
+    /// Where each local linker has links, to forget them when it ends.
+    linked: HashMap<Arc<str>, BTreeSet<Address>>,
+}
+
+impl Table {
+    /// Takes a connection out, unless it has been replaced; gives the links that end with it.
+    fn remove(&mut self, connection: &Arc<Connection>) -> BTreeSet<Link> {
+        let Some(peer) = self.peers.get_mut(&connection.peer) else { return BTreeSet::new() };
+        let place = match connection.kind {
+            Kind::Ephemeral => &mut peer.ephemeral,
+            Kind::Persistent => &mut peer.persistent,
+        };
+        if !place.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
+            return BTreeSet::new();
+        }
+        *place = None;
+        let ended = match connection.kind {
+            Kind::Ephemeral => BTreeSet::new(),
+            Kind::Persistent => std::mem::take(&mut peer.links),
+        };
+        if peer.is_unused() {
+            self.peers.remove(&connection.peer);
+        }
+        for (_, linker) in &ended {
+            if let Some(addresses) = self.linked.get_mut(linker) {
+                addresses.remove(&connection.peer);
+                if addresses.is_empty() {
+                    self.linked.remove(linker);
+                }
+            }
+        }
+        ended
+    }
+}
+
+/// The connections of one runtime to others.
+pub(crate) struct Outgoing {
+    runtime: WeakRuntime,
+    table: Mutex<Table>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(runtime: WeakRuntime) -> Self {
+        Self { runtime, table: Mutex::default() }
+    }
+
+    /// Sends on the lasting connection to the address, else on the short-lived one, else on a
+    /// new short-lived one.
+    pub(crate) fn send(&self, message: Message, to: &Upid) {
+        loop {
+            let connection = self.connection(to.address);
+            match connection.push(&message, to) {
+                Queued::Yes => return,
+                Queued::Closed => self.end(&connection),
+            }
+        }
+    }
+
+    fn connection(&self, address: Address) -> Arc<Connection> {
+        let mut table = self.table.lock();
+        let peer = table.peers.entry(address).or_default();
+        if let Some(connection) = peer.persistent.as_ref().or(peer.ephemeral.as_ref()) {
+            return connection.clone();
+        }
+        let connection = Connection::new(address, Kind::Ephemeral, BytesMut::new());
+        peer.ephemeral = Some(connection.clone());
+        drop(table);
+        self.open(connection.clone());
+        connection
+    }
+
+    /// Records the link and sees to it that a lasting connection exists.
+    pub(crate) fn link(&self, linker: &Upid, to: &Upid, linking: Linking) {
+        let mut table = self.table.lock();
+        table.linked.entry(linker.id.clone()).or_default().insert(to.address);
+        let peer = table.peers.entry(to.address).or_default();
+        peer.links.insert((to.clone(), linker.id.clone()));
+        let rest = match (&peer.persistent, linking) {
+            (Some(_), Linking::Reuse) => return,
+            // The old one ends without a word to those who linked: they are on the new one.
+            (Some(old), Linking::Reconnect) => old.close(),
+            (None, _) => BytesMut::new(),
+        };
+        let connection = Connection::new(to.address, Kind::Persistent, rest);
+        peer.persistent = Some(connection.clone());
+        drop(table);
+        self.open(connection);
+    }
+
+    /// Forgets the links of an actor that has ended.
+    pub(crate) fn unlink(&self, linker: &Upid) {
+        let mut table = self.table.lock();
+        for address in table.linked.remove(&linker.id).unwrap_or_default() {
+            if let Some(peer) = table.peers.get_mut(&address) {
+                peer.links.retain(|(_, id)| *id != linker.id);
+            }
+        }
+    }
+
+    fn open(&self, connection: Arc<Connection>) {
+        let Some(runtime) = self.runtime.upgrade() else { return };
+        let weak = self.runtime.clone();
+        runtime.run(async move {
+            drive(&connection).await;
+            if let Some(runtime) = weak.upgrade() {
+                runtime.outgoing().end(&connection);
+            }
+        });
+    }
+
+    /// A connection is over: it leaves the table, and those who linked through it are told.
+    fn end(&self, connection: &Arc<Connection>) {
+        connection.close();
+        let ended = self.table.lock().remove(connection);
+        let Some(runtime) = self.runtime.upgrade() else { return };
+        for (linkee, linker) in ended {
+            runtime.tell_exited(&linker, &linkee);
+        }
+    }
+}
+
+/// Connects, sends what is queued, and throws away what comes back, until one side has had
+/// enough.
+async fn drive(connection: &Connection) {
+    let stream = match TcpStream::connect(SocketAddrV4::from(connection.peer)).await {
+        Ok(stream) => stream,
+        Err(error) => return log_no_connection(connection, &error),
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
+    }
+    let (read, write) = stream.into_split();
+    tokio::select! {
+        () = drain(read) => {}
+        () = send_queued(connection, write) => {}
+    }
+}
+
+fn log_no_connection(connection: &Connection, error: &std::io::Error) {
+    match connection.kind {
+        Kind::Persistent => {
+            crate::vlog!(1, "Failed to link, connect: {error} ({})", connection.peer);
+        }
+        Kind::Ephemeral => {
+            crate::vlog!(1, "Failed to send to '{}', connect: {error}", connection.peer);
+        }
+    }
+}
+
+/// Reads answers that nobody waits for: it is how the peer's end is noticed, and it keeps the
+/// peer able to send.
+async fn drain(mut read: OwnedReadHalf) {
+    let mut discarded = [0; 4096];
+    while let Ok(1..) = read.read(&mut discarded).await {}
+}
+
+async fn send_queued(connection: &Connection, mut write: OwnedWriteHalf) {
+    let mut sent = BytesMut::new();
+    while connection.take(&mut sent) {
+        if sent.is_empty() {
+            connection.changed.notified().await;
+            continue;
+        }
+        if let Err(error) = write.write_all(&sent).await {
+            return crate::vlog!(1, "Socket error while sending: {error}");
+        }
+        sent.clear();
+        if sent.capacity() > IDLE_BUFFER_BYTES_MAX {
+            sent = BytesMut::new();
+        }
+    }
+    // The peer may have closed first; then there is nothing left to end.
+    let _ = write.shutdown().await;
+}

@@ -1,0 +1,252 @@
+//! What an actor is: the trait that it implements, the context that its handlers get, and the
+//! typed address by which others reach it.
+//! Called by every actor. Never touches a socket; all of that is behind the runtime.
+//!
+//! Upstream: `ProcessBase`, `Process<T>`, `ProtobufProcess<T>`, `PID<T>`, `dispatch`, `defer`,
+//! `delay`.
+
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::clock::{Time, Timer};
+use crate::event::{Event, Message};
+use crate::mailbox::{AnyCell, Cell};
+use crate::pid::Upid;
+use crate::router::Router;
+use crate::runtime::{Linking, Runtime};
+
+/// An actor. Its handlers run one at a time, on any thread, and must not block.
+/// Upstream: `process::Process`.
+pub trait Process: Sized + Send + 'static {
+    /// Fills the table of what the actor understands: messages, HTTP routes, delegates. Called
+    /// once, before [`Process::initialize`].
+    fn install(&self, _router: &mut Router<Self>) {}
+
+    /// Runs before any event is served.
+    fn initialize(&mut self, _ctx: &mut Ctx<Self>) {}
+
+    /// Runs when the actor is terminated; nothing is served afterwards.
+    fn finalize(&mut self, _ctx: &mut Ctx<Self>) {}
+
+    /// A linked actor, or the connection to its host, has ended. The link is gone with this call.
+    fn exited(&mut self, _ctx: &mut Ctx<Self>, _pid: Upid) {}
+}
+
+/// The context that a handler runs in: who it is, who asks, and what it can do about it.
+pub struct Ctx<P: Process> {
+    pid: Pid<P>,
+    runtime: Runtime,
+    from: Upid,
+}
+
+impl<P: Process> Ctx<P> {
+    pub(crate) fn new(pid: Pid<P>, runtime: Runtime) -> Self {
+        Self { pid, runtime, from: Upid::empty() }
+    }
+
+    pub(crate) fn set_sender(&mut self, from: Upid) {
+        self.from = from;
+    }
+
+    /// The actor's own typed address.
+    pub fn pid(&self) -> &Pid<P> {
+        &self.pid
+    }
+
+    /// The actor's own name on the network. Upstream: `self()`.
+    pub fn upid(&self) -> &Upid {
+        self.pid.upid()
+    }
+
+    /// The sender of the message being handled; the empty pid otherwise. Upstream: `from`.
+    pub fn from(&self) -> &Upid {
+        &self.from
+    }
+
+    /// The runtime that the actor lives in.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The time on the runtime's clock.
+    pub fn now(&self) -> Time {
+        self.runtime.clock().now()
+    }
+
+    /// Sends a protobuf message, fire and forget. Upstream: `ProtobufProcess::send`.
+    pub fn send<M: prost::Message + prost::Name>(&self, to: &Upid, message: &M) {
+        self.send_raw(to, M::full_name(), message.encode_to_vec().into());
+    }
+
+    /// Sends a protobuf message to the sender of the one being handled. Upstream: `reply`.
+    pub fn reply<M: prost::Message + prost::Name>(&self, message: &M) {
+        self.send(&self.from, message);
+    }
+
+    /// Sends a message of any name with a body already encoded. Upstream: `ProcessBase::send`.
+    pub fn send_raw(&self, to: &Upid, name: impl Into<Arc<str>>, body: Bytes) {
+        self.runtime.post(self.upid(), to, name, body);
+    }
+
+    /// Asks to be told, by [`Process::exited`], when `to` or the connection to its host ends.
+    /// Upstream: `link` with `RemoteConnection::REUSE`.
+    pub fn link(&self, to: &Upid) {
+        self.runtime.link(self.upid(), to, Linking::Reuse);
+    }
+
+    /// As [`Ctx::link`], over a fresh connection. Upstream: `RemoteConnection::RECONNECT`.
+    pub fn link_reconnect(&self, to: &Upid) {
+        self.runtime.link(self.upid(), to, Linking::Reconnect);
+    }
+
+    /// Runs `handler` in this actor once `delay` has passed on the runtime's clock; not at all if
+    /// the actor is gone by then. Upstream: `delay`.
+    pub fn after(
+        &self,
+        delay: Duration,
+        handler: impl FnOnce(&mut P, &mut Ctx<P>) + Send + 'static,
+    ) -> Timer {
+        let pid = self.pid.clone();
+        let timer = self.runtime.clock().after(delay, Box::new(move || pid.tell(handler)));
+        crate::vlog!(
+            3,
+            "Created a timer for {} in {} in the future ({})",
+            self.upid(),
+            stout::duration::display(delay),
+            self.now() + delay
+        );
+        timer
+    }
+
+    /// Forgets a timer; false if it has expired already.
+    pub fn cancel(&self, timer: Timer) -> bool {
+        self.runtime.clock().cancel(timer)
+    }
+
+    /// Runs `future` beside the actor and `handler` in it with the outcome; the actor goes on
+    /// with other events meanwhile. Upstream: `future.then(defer(self(), …))`.
+    pub fn then<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+        handler: impl FnOnce(&mut P, &mut Ctx<P>, T) + Send + 'static,
+    ) {
+        let pid = self.pid.clone();
+        self.runtime.run(async move {
+            let outcome = future.await;
+            pid.tell(move |process, ctx| handler(process, ctx, outcome));
+        });
+    }
+
+    /// Ends this actor after the event being handled, before any other one.
+    /// Upstream: `terminate(self())`.
+    pub fn terminate(&self) {
+        self.pid.terminate(Inject::Front);
+    }
+}
+
+/// Where a termination enters the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inject {
+    /// Before everything that waits. Upstream: `terminate(pid, true)`, the default.
+    Front,
+    /// Behind everything that waits. Upstream: `terminate(pid, false)`.
+    Back,
+}
+
+/// The typed address of an actor in this runtime; keeps nothing alive. Upstream: `PID<P>`.
+pub struct Pid<P: Process> {
+    upid: Upid,
+    cell: Weak<Cell<P>>,
+}
+
+impl<P: Process> Clone for Pid<P> {
+    fn clone(&self) -> Self {
+        Self { upid: self.upid.clone(), cell: self.cell.clone() }
+    }
+}
+
+/// The actor was gone before it could answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the actor is gone")]
+pub struct Gone;
+
+impl<P: Process> Pid<P> {
+    pub(crate) fn new(upid: Upid, cell: Weak<Cell<P>>) -> Self {
+        Self { upid, cell }
+    }
+
+    /// The actor's name on the network.
+    pub fn upid(&self) -> &Upid {
+        &self.upid
+    }
+
+    /// Runs `call` in the actor and drops its outcome; nothing happens if the actor is gone.
+    /// Upstream: `dispatch` of a void method.
+    pub fn tell(&self, call: impl FnOnce(&mut P, &mut Ctx<P>) + Send + 'static) {
+        match self.cell.upgrade() {
+            Some(cell) => cell.enqueue(Event::Dispatch(Box::new(call))),
+            None => crate::vlog!(2, "Dropping event for process {}", self.upid),
+        }
+    }
+
+    /// Runs `call` in the actor and gives what it returns. Queued at once, whether or not the
+    /// future is polled. Upstream: `dispatch`.
+    pub fn dispatch<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut P, &mut Ctx<P>) -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, Gone>> + Send + 'static {
+        let (answer, answered) = oneshot::channel();
+        self.tell(move |process, ctx| {
+            // Nobody may be waiting any more: that is the caller's choice.
+            let _ = answer.send(call(process, ctx));
+        });
+        async move { answered.await.map_err(|_| Gone) }
+    }
+
+    /// As [`Pid::dispatch`], for a call that itself answers later.
+    pub fn dispatch_then<T, F>(
+        &self,
+        call: impl FnOnce(&mut P, &mut Ctx<P>) -> F + Send + 'static,
+    ) -> impl Future<Output = Result<T, Gone>> + Send + 'static
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let future = self.dispatch(call);
+        async move { Ok(future.await?.await) }
+    }
+
+    /// Puts a message into the actor's mailbox, as if `from` had sent it.
+    pub fn post<M: prost::Message + prost::Name>(&self, from: &Upid, message: &M) {
+        if let Some(cell) = self.cell.upgrade() {
+            cell.enqueue(Event::Message(Message {
+                from: from.clone(),
+                name: M::full_name().into(),
+                body: message.encode_to_vec().into(),
+            }));
+        }
+    }
+
+    /// Asks the actor to end. Upstream: `terminate`.
+    pub fn terminate(&self, inject: Inject) {
+        if let Some(cell) = self.cell.upgrade() {
+            cell.terminate(inject);
+        }
+    }
+
+    /// Waits until the actor has ended and its id is free again; returns at once if it has.
+    /// Upstream: `wait`.
+    pub fn wait(&self) -> impl Future<Output = ()> + Send + 'static {
+        let ended = self.cell.upgrade().and_then(|cell| cell.watch_end());
+        async move {
+            if let Some(ended) = ended {
+                // The sender is dropped only when the actor has ended.
+                let _ = ended.await;
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! The runtime as a value: the table of actors, the threads that run them, the ids they get.
+//! Called by everything; a process may hold as many runtimes as it likes, each with a port.
+//! Never decodes a body and never touches a socket itself: `net` does.
+//!
+//! Upstream: `process::initialize`, `ProcessManager`, `process::spawn`, `process::post`.
+
+pub mod config;
+mod links;
+mod threads;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::net::SocketAddrV4;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+
+use crate::clock::Clock;
+use crate::event::{Message, Untyped};
+use crate::http::auth::Authenticator;
+use crate::mailbox::{AnyCell, Cell};
+use crate::metrics::Metrics;
+use crate::net::outgoing::Outgoing;
+use crate::pid::{Address, Upid};
+use crate::process::{Inject, Pid, Process};
+use crate::router::Schema;
+use crate::runtime::config::{Config, StartError};
+use crate::runtime::links::Links;
+use crate::runtime::threads::Threads;
+
+/// Whether a link may use the connection that others have made already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linking {
+    /// It may. Upstream: `RemoteConnection::REUSE`.
+    Reuse,
+    /// It replaces that one by a fresh one. Upstream: `RemoteConnection::RECONNECT`.
+    Reconnect,
+}
+
+/// An actor of that id runs already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Attempted to spawn already running process {0}")]
+pub struct AlreadyRunning(pub Upid);
+
+struct Inner {
+    /// What is printed and compared: the advertised address.
+    address: Address,
+    /// What the socket is bound to.
+    bound: SocketAddrV4,
+    schema: Option<Schema>,
+    delegate: RwLock<Option<String>>,
+    disabled_endpoints: RwLock<BTreeSet<String>>,
+    authenticators: RwLock<BTreeMap<String, Arc<dyn Authenticator>>>,
+    clock: Clock,
+    metrics: Metrics,
+    cells: RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>>,
+    ids: Mutex<HashMap<String, u64>>,
+    links: Mutex<Links>,
+    /// How many actors wait for a thread or are on one.
+    busy: AtomicUsize,
+    threads: Threads,
+    outgoing: OnceLock<Outgoing>,
+}
+
+/// A libprocess runtime: actors, their threads, one port. Clones are the same runtime.
+#[derive(Clone)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+/// A runtime that may be gone already.
+#[derive(Clone)]
+pub(crate) struct WeakRuntime(Weak<Inner>);
+
+impl WeakRuntime {
+    pub(crate) fn upgrade(&self) -> Option<Runtime> {
+        self.0.upgrade().map(|inner| Runtime { inner })
+    }
+}
+
+impl Runtime {
+    /// Binds the port, starts the threads and the built-in actors. Upstream:
+    /// `process::initialize`.
+    ///
+    /// # Errors
+    /// When the address cannot be had, or this host has none to publish.
+    pub fn start(config: Config) -> Result<Runtime, StartError> {
+        let (listener, bound, address) = config.bind()?;
+        let workers = config.workers();
+        let (threads, run_queue) = Threads::start(workers)?;
+        let inner = Inner {
+            address,
+            bound,
+            schema: config.schema,
+            delegate: RwLock::new(config.delegate.clone()),
+            disabled_endpoints: RwLock::default(),
+            authenticators: RwLock::default(),
+            clock: Clock::default(),
+            metrics: Metrics::default(),
+            cells: RwLock::default(),
+            ids: Mutex::default(),
+            links: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            threads,
+            outgoing: OnceLock::new(),
+        };
+        let runtime = Runtime { inner: Arc::new(inner) };
+        // The only call that sets it, on a runtime nobody else has yet.
+        let _ = runtime.inner.outgoing.set(Outgoing::new(runtime.downgrade()));
+        runtime.inner.threads.work(run_queue, runtime.downgrade());
+        runtime.run(runtime.inner.clock.clone().run());
+        runtime.inner.threads.listen(listener, runtime.downgrade());
+        crate::builtin::spawn_all(&runtime, &config)?;
+        crate::vlog!(1, "libprocess is initialized on {address} for {workers} cpus");
+        Ok(runtime)
+    }
+
+    /// The published address, as every pid prints it. Upstream: `process::address`.
+    pub fn address(&self) -> Address {
+        self.inner.address
+    }
+
+    /// The address that the socket is bound to.
+    pub fn bound(&self) -> SocketAddrV4 {
+        self.inner.bound
+    }
+
+    /// The clock that all actors of this runtime share.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// The metrics behind `/metrics/snapshot`.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Makes an id of the form `prefix(N)`, counting from 1 for each prefix.
+    /// Upstream: `ID::generate`.
+    pub fn generate(&self, prefix: &str) -> String {
+        let mut ids = self.inner.ids.lock();
+        let count = ids.entry(prefix.to_owned()).or_default();
+        *count += 1;
+        format!("{prefix}({count})")
+    }
+
+    /// Starts an actor under `id`. Upstream: `process::spawn`.
+    ///
+    /// # Errors
+    /// If an actor of that id runs already; the new one is dropped.
+    pub fn spawn<P: Process>(
+        &self,
+        id: impl Into<Arc<str>>,
+        process: P,
+    ) -> Result<Pid<P>, AlreadyRunning> {
+        let upid = Upid::new(id, self.inner.address);
+        let mut cells = self.inner.cells.write();
+        if cells.contains_key(&upid.id) {
+            return Err(AlreadyRunning(upid));
+        }
+        let cell = Cell::spawn(process, upid.clone(), self);
+        cells.insert(upid.id.clone(), cell.clone());
+        drop(cells);
+        crate::vlog!(2, "Spawned process {upid}");
+        let pid = cell.pid();
+        self.schedule(cell);
+        Ok(pid)
+    }
+
+    /// Starts an actor under the next id of `prefix`.
+    pub fn spawn_numbered<P: Process>(&self, prefix: &str, mut make: impl FnMut() -> P) -> Pid<P> {
+        loop {
+            // Taken only if somebody chose an id of this form by hand.
+            if let Ok(pid) = self.spawn(self.generate(prefix), make()) {
+                return pid;
+            }
+        }
+    }
+
+    /// Sends a message in the name of `from`, which need not be an actor here.
+    /// Upstream: `process::post`.
+    pub fn post(&self, from: &Upid, to: &Upid, name: impl Into<Arc<str>>, body: Bytes) {
+        if !to.is_empty() {
+            self.deliver(Message { from: from.clone(), name: name.into(), body }, to);
+        }
+    }
+
+    pub(crate) fn deliver(&self, message: Message, to: &Upid) {
+        if to.address != self.inner.address {
+            return self.outgoing().send(message, to);
+        }
+        match self.cell(&to.id) {
+            Some(cell) => cell.deliver(Untyped::Message(message)),
+            None => crate::vlog!(2, "Dropping event for process {to}"),
+        }
+    }
+
+    /// Ends an actor of this runtime by its name; others are ignored. Upstream: `terminate`.
+    pub fn terminate(&self, upid: &Upid, inject: Inject) {
+        if let Some(cell) = self.cell(&upid.id).filter(|cell| cell.upid() == upid) {
+            cell.terminate(inject);
+        }
+    }
+
+    /// Waits for the end of an actor of this runtime; false if there is none of that name.
+    /// Upstream: `wait`.
+    pub async fn wait(&self, upid: &Upid) -> bool {
+        let Some(ended) = self.cell(&upid.id).and_then(|cell| cell.watch_end()) else {
+            return false;
+        };
+        // The sender is dropped only when the actor has ended.
+        let _ = ended.await;
+        true
+    }
+
+    /// Runs a future beside the actors, on the thread that serves the sockets. It must not block.
+    pub fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.inner.threads.run(future);
+    }
+
+    /// Runs `work` where it may block: files, name services, other processes.
+    pub fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send + 'static {
+        let (done, outcome) = tokio::sync::oneshot::channel();
+        self.run(async move {
+            // A panic in `work` shows as a dropped sender; nobody may be waiting any more.
+            if let Ok(value) = tokio::task::spawn_blocking(work).await {
+                let _ = done.send(value);
+            }
+        });
+        async move { outcome.await.ok() }
+    }
+
+    /// Who serves requests whose first component is no actor's id.
+    pub fn set_delegate(&self, id: &str) {
+        *self.inner.delegate.write() = Some(id.to_owned());
+    }
+
+    pub(crate) fn delegate(&self) -> Option<String> {
+        self.inner.delegate.read().clone()
+    }
+
+    /// Answers 403 on exactly these paths; those without the delegate's id get it.
+    /// Upstream: `DisabledEndpointsFirewallRule`.
+    pub fn set_disabled_endpoints(&self, paths: BTreeSet<String>) {
+        *self.inner.disabled_endpoints.write() = paths;
+    }
+
+    pub(crate) fn is_disabled(&self, path: &str) -> bool {
+        let disabled = self.inner.disabled_endpoints.read();
+        let below = || {
+            let delegate = self.delegate()?;
+            path.strip_prefix('/')?.strip_prefix(&delegate)
+        };
+        disabled.contains(path) || below().is_some_and(|below| disabled.contains(below))
+    }
+
+    /// Lets `authenticator` decide on requests to routes of `realm`.
+    /// Upstream: `authentication::setAuthenticator`.
+    pub fn set_authenticator(&self, realm: &str, authenticator: Arc<dyn Authenticator>) {
+        self.inner.authenticators.write().insert(realm.to_owned(), authenticator);
+    }
+
+    pub(crate) fn authenticator(&self, realm: &str) -> Option<Arc<dyn Authenticator>> {
+        self.inner.authenticators.read().get(realm).cloned()
+    }
+
+    /// Completes once no actor has anything to do and no timer is due. With the clock paused,
+    /// that is when everything that follows from what happened so far has happened; what comes
+    /// over a socket is not waited for. Upstream: `Clock::settle`.
+    pub async fn settle(&self) {
+        let mut calm = 0;
+        while calm < 3 {
+            let (done, passed) = tokio::sync::oneshot::channel();
+            self.run(async move {
+                tokio::task::yield_now().await;
+                // Whoever settles may have given up.
+                let _ = done.send(());
+            });
+            if passed.await.is_err() {
+                return;
+            }
+            let busy = self.inner.busy.load(Ordering::Acquire) > 0 || self.clock().has_due();
+            calm = if busy { 0 } else { calm + 1 };
+            if busy {
+                tokio::task::yield_now().await;
+            }
+        }
+        crate::vlog!(3, "Clock is settled");
+    }
+
+    /// Ends all actors, then the threads. Must not be called from an actor.
+    /// Upstream: `process::finalize`.
+    pub async fn shutdown(&self) {
+        let cells: Vec<_> = self.inner.cells.read().values().cloned().collect();
+        for cell in cells {
+            let ended = cell.watch_end();
+            cell.terminate(Inject::Back);
+            if let Some(ended) = ended {
+                // The sender is dropped only when the actor has ended.
+                let _ = ended.await;
+            }
+        }
+        self.inner.threads.stop();
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRuntime {
+        WeakRuntime(Arc::downgrade(&self.inner))
+    }
+
+    pub(crate) fn schema(&self) -> Option<Schema> {
+        self.inner.schema
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        self.inner.outgoing.get().expect("set before the runtime is handed out")
+    }
+
+    pub(crate) fn cell(&self, id: &str) -> Option<Arc<dyn AnyCell>> {
+        self.inner.cells.read().get(id).cloned()
+    }
+
+    /// All actors by id.
+    pub(crate) fn cells(&self) -> BTreeMap<Arc<str>, Arc<dyn AnyCell>> {
+        self.inner.cells.read().iter().map(|(id, cell)| (id.clone(), cell.clone())).collect()
+    }
+
+    pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
+        self.inner.busy.fetch_add(1, Ordering::AcqRel);
+        self.inner.threads.schedule(cell);
+    }
+
+    pub(crate) fn turn_taken(&self) {
+        self.inner.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn link(&self, linker: &Upid, to: &Upid, linking: Linking) {
+        if to.is_empty() {
+            return;
+        }
+        if to.address != self.inner.address {
+            return self.outgoing().link(linker, to, linking);
+        }
+        // Recorded first and looked up then: an actor that ends in between finds the record.
+        self.inner.links.lock().add(&linker.id, &to.id);
+        if self.cell(&to.id).is_none() {
+            self.exited_locally(to);
+        }
+    }
+
+    /// An actor has ended: its id becomes free and those who linked it are told.
+    pub(crate) fn forget(&self, upid: &Upid) {
+        self.inner.cells.write().remove(&upid.id);
+        self.inner.links.lock().forget_linker(&upid.id);
+        self.outgoing().unlink(upid);
+        self.exited_locally(upid);
+    }
+
+    fn exited_locally(&self, upid: &Upid) {
+        let linkers = self.inner.links.lock().take_linkers(&upid.id);
+        for linker in linkers {
+            self.tell_exited(&linker, upid);
+        }
+    }
+
+    pub(crate) fn tell_exited(&self, linker: &str, upid: &Upid) {
+        if let Some(cell) = self.cell(linker) {
+            cell.deliver(Untyped::Exited(upid.clone()));
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a runtime is started with: the `LIBPROCESS_*` variables as a value, checked, and the
+//! choice of the address to bind and to publish.
+//! Called by `main` functions and tests; never reads the environment itself.
+//!
+//! Upstream: the first half of `process::initialize`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, ToSocketAddrs};
+use std::str::FromStr;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::metrics::SnapshotRate;
+use crate::pid::Address;
+use crate::router::Schema;
+
+/// How many connections may wait to be accepted. Upstream: `LISTEN_BACKLOG`.
+const LISTEN_BACKLOG: i32 = 500_000;
+
+/// The most workers that `LIBPROCESS_NUM_WORKER_THREADS` may ask for, as in 1.x.
+const WORKERS_MAX: usize = 1_024;
+
+/// What a runtime is started with.
+#[derive(Clone, Default)]
+pub struct Config {
+    /// The address to bind; all of them if absent. `LIBPROCESS_IP`.
+    pub ip: Option<Ipv4Addr>,
+    /// The port to bind; 0 for any. `LIBPROCESS_PORT`.
+    pub port: u16,
+    /// What to publish instead of the bound address. `LIBPROCESS_ADVERTISE_IP`.
+    pub advertise_ip: Option<Ipv4Addr>,
+    /// What to publish instead of the bound port. `LIBPROCESS_ADVERTISE_PORT`.
+    pub advertise_port: Option<u16>,
+    /// Threads for actors; by the number of processors if absent.
+    /// `LIBPROCESS_NUM_WORKER_THREADS`.
+    pub num_worker_threads: Option<usize>,
+    /// How often `/metrics/snapshot` answers.
+    /// `LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT`.
+    pub snapshot_rate: SnapshotRate,
+    /// Whether `LIBPROCESS_ENABLE_PROFILER` is `1`.
+    pub enable_profiler: bool,
+    /// Who serves requests whose first component is no actor's id.
+    pub delegate: Option<String>,
+    /// How to find the required fields of a message.
+    pub schema: Option<Schema>,
+    /// What `/version` says of the build, as JSON members: name to value.
+    pub version: Vec<(String, serde_json::Value)>,
+}
+
+/// A `LIBPROCESS_*` variable that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An address that is not a dotted quad.
+    #[error("Parsing {variable}={value} failed: Failed to parse the IP")]
+    Ip {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A port that is not a number up to 65535.
+    #[error("{variable}={value} is not a valid port")]
+    Port {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A rate that is not of the form `<number>/<duration>`.
+    #[error(
+        "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT '{0}' \
+         (format is <number of requests>/<interval duration>)"
+    )]
+    SnapshotRate(String),
+}
+
+/// Why a runtime cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port cannot be bound.
+    #[error("Failed to initialize: Failed to bind on {address}: {source}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddrV4,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The host's own name leads to no address to publish.
+    #[error(
+        "Failed to obtain the IP address for '{hostname}'; the DNS service may not be able to \
+         resolve it: {why}"
+    )]
+    Hostname {
+        /// The host's name.
+        hostname: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// No thread can be started.
+    #[error("Failed to initialize: {0}")]
+    Threads(std::io::Error),
+    /// The threads ended before they began.
+    #[error("Failed to initialize: the threads did not start")]
+    NoThreads,
+    /// A built-in actor's id is taken.
+    #[error("Failed to initialize: {0}")]
+    Builtin(#[from] crate::runtime::AlreadyRunning),
+}
+
+impl Config {
+    /// Reads the `LIBPROCESS_*` variables through `get`.
+    ///
+    /// # Errors
+    /// For a value that cannot be used. A number of threads out of range is only warned about.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let ip = |variable| parse_ip(variable, get(variable));
+        let port = |variable| parse_port(variable, get(variable));
+        let rate = get("LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT");
+        Ok(Self {
+            ip: ip("LIBPROCESS_IP")?,
+            port: port("LIBPROCESS_PORT")?.unwrap_or(0),
+            advertise_ip: ip("LIBPROCESS_ADVERTISE_IP")?,
+            advertise_port: port("LIBPROCESS_ADVERTISE_PORT")?,
+            num_worker_threads: parse_workers(get("LIBPROCESS_NUM_WORKER_THREADS")),
+            snapshot_rate: match rate {
+                None => SnapshotRate::default(),
+                Some(text) => SnapshotRate::parse(&text).ok_or(ConfigError::SnapshotRate(text))?,
+            },
+            enable_profiler: get("LIBPROCESS_ENABLE_PROFILER").as_deref() == Some("1"),
+            ..Self::default()
+        })
+    }
+
+    /// How many threads run actors.
+    pub(crate) fn workers(&self) -> usize {
+        // Handlers never block, so more threads than processors gain nothing.
+        let processors = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        self.num_worker_threads.unwrap_or_else(processors)
+    }
+
+    /// Binds and listens; gives the socket, what it is bound to, and what to publish.
+    pub(crate) fn bind(&self) -> Result<(TcpListener, SocketAddrV4, Address), StartError> {
+        let wanted = SocketAddrV4::new(self.ip.unwrap_or(Ipv4Addr::UNSPECIFIED), self.port);
+        let failed = |source| StartError::Bind { address: wanted, source };
+        let listener = listen(wanted).map_err(failed)?;
+        let bound = match listener.local_addr().map_err(failed)? {
+            SocketAddr::V4(bound) => bound,
+            SocketAddr::V6(_) => unreachable!("the socket is of the IPv4 domain"),
+        };
+        let mut published = Address::from(bound);
+        published.ip = self.advertise_ip.unwrap_or(published.ip);
+        published.port = self.advertise_port.unwrap_or(published.port);
+        if published.ip.is_unspecified() {
+            published.ip = ip_of_this_host()?;
+        }
+        Ok((listener, bound, published))
+    }
+}
+
+fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn ip_of_this_host() -> Result<Ipv4Addr, StartError> {
+    let hostname = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
+    let failed = |why: String| StartError::Hostname { hostname: hostname.clone(), why };
+    let addresses = (hostname.as_str(), 0).to_socket_addrs().map_err(|e| failed(e.to_string()))?;
+    let first = addresses.map(|address| address.ip()).find_map(|ip| match ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    });
+    first.ok_or_else(|| failed("it has no IPv4 address".to_owned()))
+}
+
+fn parse_ip(
+    variable: &'static str,
+    value: Option<String>,
+) -> Result<Option<Ipv4Addr>, ConfigError> {
+    let Some(value) = value else { return Ok(None) };
+    Ipv4Addr::from_str(&value).map(Some).map_err(|_| ConfigError::Ip { variable, value })
+}
+
+fn parse_port(variable: &'static str, value: Option<String>) -> Result<Option<u16>, ConfigError> {
+    let Some(value) = value else { return Ok(None) };
+    value.parse().map(Some).map_err(|_| ConfigError::Port { variable, value })
+}
+
+fn parse_workers(value: Option<String>) -> Option<usize> {
+    let value = value?;
+    match value.parse() {
+        Ok(count) if (1..=WORKERS_MAX).contains(&count) => Some(count),
+        _ => {
+            tracing::warn!(
+                "Overriding LIBPROCESS_NUM_WORKER_THREADS={value}: not a number from 1 to \
+                 {WORKERS_MAX}"
+            );
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_environment(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn bad_variables_are_named_with_their_value() {
+        let check = |variable: &str, value: &str, text: &str| {
+            let error = read(&[(variable, value)]).err().expect("a bad value");
+            assert_eq!(error.to_string(), text);
+        };
+        check("LIBPROCESS_IP", "foo", "Parsing LIBPROCESS_IP=foo failed: Failed to parse the IP");
+        check("LIBPROCESS_PORT", "12x", "LIBPROCESS_PORT=12x is not a valid port");
+        check("LIBPROCESS_PORT", "65536", "LIBPROCESS_PORT=65536 is not a valid port");
+        check(
+            "LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT",
+            "x",
+            "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT 'x' \
+             (format is <number of requests>/<interval duration>)",
+        );
+    }
+
+    #[test]
+    fn what_is_advertised_is_published_and_what_is_asked_for_is_bound() {
+        let config = read(&[
+            ("LIBPROCESS_IP", "127.0.0.1"),
+            ("LIBPROCESS_ADVERTISE_IP", "10.9.8.7"),
+            ("LIBPROCESS_ADVERTISE_PORT", "7"),
+        ]);
+        let (_listener, bound, published) = config.unwrap().bind().unwrap();
+        assert_eq!(*bound.ip(), Ipv4Addr::LOCALHOST);
+        assert_ne!(bound.port(), 0);
+        assert_eq!(published.to_string(), "10.9.8.7:7");
+    }
+
+    #[test]
+    fn a_port_in_use_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let config = Config { ip: Some(Ipv4Addr::LOCALHOST), port, ..Config::default() };
+        let error = config.bind().err().expect("taken").to_string();
+        let start = format!("Failed to initialize: Failed to bind on 127.0.0.1:{port}: Address");
+        assert!(error.starts_with(&start), "{error}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The threads of a runtime: actix arbiters for the actors, and the thread of their system for
+//! sockets, timers and futures.
+//! Called by `runtime` only. Never knows what an actor does.
+//!
+//! Upstream: `ProcessManager::init_threads`, `EventLoop::run`.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix::{Arbiter, ArbiterHandle, System};
+use async_channel::{Receiver, Sender};
+
+use crate::mailbox::AnyCell;
+use crate::net::listener;
+use crate::runtime::WeakRuntime;
+use crate::runtime::config::StartError;
+
+/// Actors that wait for a thread, in order.
+pub(crate) type RunQueue = Receiver<Arc<dyn AnyCell>>;
+
+pub(crate) struct Threads {
+    system: System,
+    io: ArbiterHandle,
+    workers: Vec<ArbiterHandle>,
+    ready: Sender<Arc<dyn AnyCell>>,
+}
+
+impl Threads {
+    /// Starts one thread for input and output and `workers` for actors.
+    pub(crate) fn start(workers: usize) -> Result<(Self, RunQueue), StartError> {
+        let (started, start) = std::sync::mpsc::channel();
+        let run = move || {
+            let system = System::new();
+            let arbiters: Vec<_> = (0..workers).map(|_| Arbiter::new().handle()).collect();
+            let io = Arbiter::current();
+            // The receiver waits just below.
+            let _ = started.send((System::current(), io, arbiters));
+            system.run()
+        };
+        let thread = std::thread::Builder::new().name("libprocess-io".to_owned());
+        thread.spawn(run).map_err(StartError::Threads)?;
+        let (system, io, workers) = start.recv().map_err(|_| StartError::NoThreads)?;
+        let (ready, queue) = async_channel::unbounded();
+        Ok((Self { system, io, workers, ready }, queue))
+    }
+
+    /// Lets every worker serve actors for as long as the runtime lives.
+    pub(crate) fn work(&self, queue: RunQueue, runtime: WeakRuntime) {
+        for worker in &self.workers {
+            let (queue, runtime) = (queue.clone(), runtime.clone());
+            worker.spawn(async move {
+                while let Ok(cell) = queue.recv().await {
+                    cell.run();
+                    if let Some(runtime) = runtime.upgrade() {
+                        runtime.turn_taken();
+                    }
+                }
+            });
+        }
+    }
+
+    /// Serves connections to `listener` for as long as the runtime lives.
+    pub(crate) fn listen(&self, listener: TcpListener, runtime: WeakRuntime) {
+        self.io.spawn_fn(move || {
+            actix::spawn(listener::accept_all(listener, runtime));
+        });
+    }
+
+    pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
+        // The queue is unbounded and closes only when the runtime stops: then nobody runs.
+        let _ = self.ready.try_send(cell);
+    }
+
+    pub(crate) fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.io.spawn(future);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.ready.close();
+        self.workers.iter().for_each(|worker| {
+            worker.stop();
+        });
+        self.system.stop();
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
