@@ -14,3 +14,5 @@ pub mod bounded;
 pub mod flags;
 pub mod json;
 pub mod text;
+
+pub use ::uuid::Uuid;

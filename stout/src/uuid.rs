@@ -2,7 +2,7 @@
 //! Randomness is handed in, so that a seeded run makes the same ones again.
 //! Upstream: `id::UUID`.
 
-pub use uuid::Uuid;
+use uuid::Uuid;
 
 /// Why bytes or text are no identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
