@@ -1,1 +1,3 @@
-//! master
+//! The master: who is in the cluster, who is offered what, and what became of every task.
+
+pub mod allocator;
