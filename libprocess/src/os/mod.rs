@@ -2,5 +2,6 @@
 //! where `unsafe` may stand. Called by the rest of libprocess; knows no actors.
 //! Upstream: `stout/os.hpp`, `process/{subprocess,reap}.hpp`.
 
+pub mod hostname;
 pub(crate) mod localtime;
 pub(crate) mod signals;

@@ -4,12 +4,13 @@
 //!
 //! Upstream: the first half of `process::initialize`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::str::FromStr;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::metrics::SnapshotRate;
+use crate::os::hostname;
 use crate::pid::Address;
 use crate::router::Schema;
 
@@ -166,14 +167,9 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
 }
 
 fn ip_of_this_host() -> Result<Ipv4Addr, StartError> {
-    let hostname = nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned();
-    let failed = |why: String| StartError::Hostname { hostname: hostname.clone(), why };
-    let addresses = (hostname.as_str(), 0).to_socket_addrs().map_err(|e| failed(e.to_string()))?;
-    let first = addresses.map(|address| address.ip()).find_map(|ip| match ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    first.ok_or_else(|| failed("it has no IPv4 address".to_owned()))
+    let hostname = hostname::of_this_host().unwrap_or_default();
+    hostname::to_ip(&hostname)
+        .map_err(|error| StartError::Hostname { hostname, why: error.to_string() })
 }
 
 fn parse_ip(

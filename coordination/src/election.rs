@@ -1,0 +1,43 @@
+//! The leading master: detected by slaves, schedulers and masters, contended for by masters.
+//! Called by all daemons and drivers through two narrow traits. Never knows what a leader does.
+//!
+//! Upstream: `MasterDetector`, `MasterContender`.
+
+mod mechanism;
+pub mod standalone;
+
+use futures_util::future::BoxFuture;
+use proto::mesos::MasterInfo;
+
+pub use mechanism::{MechanismError, create_detector};
+
+/// The leader cannot be detected, and will not be by trying again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DetectError(pub String);
+
+/// Becoming the leader failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ContendError(pub String);
+
+/// Finds the leading master. Upstream: `MasterDetector`.
+pub trait MasterDetector: Send + Sync {
+    /// Completes when the leader is another than `previous`, with `None` when there is none.
+    fn detect(
+        &self,
+        previous: Option<MasterInfo>,
+    ) -> BoxFuture<'static, Result<Option<MasterInfo>, DetectError>>;
+}
+
+/// A candidacy that has been entered; completes when it is lost.
+pub type Candidacy = BoxFuture<'static, Result<(), ContendError>>;
+
+/// Stands for leadership. Upstream: `MasterContender`.
+pub trait MasterContender: Send + Sync {
+    /// Says who stands; once, before [`MasterContender::contend`].
+    fn initialize(&self, master: MasterInfo);
+
+    /// Enters the candidacy, giving up an earlier one.
+    fn contend(&self) -> BoxFuture<'static, Result<Candidacy, ContendError>>;
+}
