@@ -7,6 +7,13 @@ pub mod values;
 pub mod labels;
 pub mod roles;
 
+pub mod attributes;
 pub mod resources;
+
+pub mod same;
+pub mod status;
+pub mod task_state;
+
+pub mod calls;
 
 pub mod json;

@@ -2,3 +2,14 @@
 //! Pure; served by the views and endpoints of master and slave.
 
 pub mod protobuf;
+
+mod framework;
+mod shown;
+mod slave;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+pub use shown::{Form, Shown};
+pub use task::PendingTask;

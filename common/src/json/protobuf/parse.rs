@@ -1,11 +1,13 @@
 //! Messages from JSON. Unknown keys are ignored, `null` means unset.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::{Message, Name};
 use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage, Value,
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
 };
 use proto::initialized::{Checker, Incomplete};
 use serde_json::{Map, Number, Value as Json};
@@ -83,6 +85,7 @@ fn parse_field(
         Json::Array(elements) if field.is_list() => {
             elements.iter().try_for_each(|element| parse_field(message, field, element))
         }
+        Json::Object(object) if field.is_map() => parse_map(message, field, object),
         _ => {
             let value = parse_value(field, json)?;
             match message.get_field_mut(field) {
@@ -92,6 +95,22 @@ fn parse_field(
             Ok(())
         }
     }
+}
+
+/// Every map of the schema has strings for keys.
+fn parse_map(
+    message: &mut DynamicMessage,
+    field: &FieldDescriptor,
+    object: &Map<String, Json>,
+) -> Result<(), ParseError> {
+    let Kind::Message(entry) = field.kind() else { return Ok(()) };
+    let value_field = entry.map_entry_value_field();
+    let mut entries = HashMap::with_capacity(object.len());
+    for (key, json) in object {
+        entries.insert(MapKey::String(key.clone()), parse_value(&value_field, json)?);
+    }
+    message.set_field(field, Value::Map(entries));
+    Ok(())
 }
 
 fn parse_value(field: &FieldDescriptor, json: &Json) -> Result<Value, ParseError> {

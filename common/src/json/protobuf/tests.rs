@@ -1,8 +1,11 @@
 //! Upstream's rules for JSON of messages.
 
+use proto::mesos::environment::Variable;
 use proto::mesos::resource::DiskInfo;
+use proto::mesos::volume::source::csi_volume::StaticProvisioning;
 use proto::mesos::{
-    CommandInfo, FrameworkInfo, Resource, TaskInfo, Value, Volume, command_info, value, volume,
+    CommandInfo, FrameworkInfo, Image, Resource, TaskInfo, Value, Volume, command_info, image,
+    value, volume,
 };
 use stout::json::to_string;
 
@@ -46,6 +49,26 @@ fn lists_enums_and_bytes() {
     };
     let text = to_string(&SortedProtobuf(&disk));
     assert_eq!(text, r#"{"volume":{"container_path":"p","mode":"RO"}}"#);
+}
+
+#[test]
+fn defaults_of_later_versions_do_not_show() {
+    let variable = Variable { name: "A".into(), value: Some("b".into()), ..Variable::default() };
+    assert_eq!(to_string(&Protobuf(&variable)), r#"{"name":"A","value":"b"}"#);
+    let image = Image { r#type: image::Type::Docker.into(), ..Image::default() };
+    assert_eq!(to_string(&Protobuf(&image)), r#"{"type":"DOCKER"}"#);
+}
+
+#[test]
+fn maps_are_objects() {
+    let context = json(
+        r#"{"volume_id": "v", "volume_context": {"b": "2", "a": "1"},
+        "volume_capability": {"access_mode": {"mode": "UNKNOWN"}}}"#,
+    );
+    let provisioning: StaticProvisioning = parse(&context).expect("a volume");
+    assert_eq!(provisioning.volume_context.len(), 2);
+    let shown = to_string(&Protobuf(&provisioning));
+    assert!(shown.ends_with(r#""volume_context":{"a":"1","b":"2"}}"#), "{shown}");
 }
 
 #[test]

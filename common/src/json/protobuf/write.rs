@@ -3,12 +3,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 use stout::json::{Object, Slot, ToJson};
 
 use super::descriptor;
 
-/// A message as JSON, its fields in the order of their numbers.
+/// Defaults that 1.x gave to fields of its own in messages that 0.28 has too.
+///
+/// COMPAT: `JSON::Protobuf` shows a declared default, and 0.28.3 knows nothing of these; held
+/// by `defaults_of_later_versions_do_not_show`.
+const LATER_DEFAULTS: [&str; 4] = [
+    "mesos.Environment.Variable.type",
+    "mesos.Image.cached",
+    "mesos.v1.Environment.Variable.type",
+    "mesos.v1.Image.cached",
+];
+
+/// A message as JSON, its fields in the order in which the schema declares them.
 pub struct Protobuf<'a, M>(pub &'a M);
 
 /// A message as JSON, its fields sorted by name.
@@ -16,7 +27,7 @@ pub struct SortedProtobuf<'a, M>(pub &'a M);
 
 impl<M: Message + Name> ToJson for Protobuf<'_, M> {
     fn to_json(&self, slot: Slot<'_>) {
-        write_message(slot, &reflect(self.0), Order::Number);
+        write_message(slot, &reflect(self.0), Order::Declared);
     }
 }
 
@@ -28,7 +39,7 @@ impl<M: Message + Name> ToJson for SortedProtobuf<'_, M> {
 
 #[derive(Clone, Copy)]
 enum Order {
-    Number,
+    Declared,
     Name,
 }
 
@@ -40,12 +51,15 @@ fn reflect<M: Message + Name>(message: &M) -> DynamicMessage {
 
 fn write_message(slot: Slot<'_>, message: &DynamicMessage, order: Order) {
     let fields = |object: &mut Object<'_>| {
-        for field in message.descriptor().fields() {
-            write_field(object, message, &field, order);
+        let descriptor = message.descriptor();
+        for field in &descriptor.descriptor_proto().field {
+            if let Some(field) = descriptor.get_field_by_name(field.name()) {
+                write_field(object, message, &field, order);
+            }
         }
     };
     match order {
-        Order::Number => slot.object(fields),
+        Order::Declared => slot.object(fields),
         Order::Name => slot.sorted_object(fields),
     }
 }
@@ -56,8 +70,7 @@ fn write_field(
     field: &FieldDescriptor,
     order: Order,
 ) {
-    let has_default = field.field_descriptor_proto().default_value.is_some();
-    if !message.has_field(field) && !has_default {
+    if !message.has_field(field) && !shows_default(field) {
         return;
     }
     let kind = field.kind();
@@ -67,11 +80,34 @@ fn write_field(
                 array.element_with(|slot| write_value(slot, element, &kind, order));
             }
         }),
+        Value::Map(entries) => object.sorted_object(field.name(), |object| {
+            let Kind::Message(entry) = &kind else { return };
+            let kind = entry.map_entry_value_field().kind();
+            for (key, value) in entries {
+                object.field_with(&print_key(key), |slot| write_value(slot, value, &kind, order));
+            }
+        }),
         value if is_known(value, &kind) => {
             object.field_with(field.name(), |slot| write_value(slot, value, &kind, order));
         }
         // An enum value of a later version counts as unset, as it does with upstream's protobuf.
         _ => {}
+    }
+}
+
+fn shows_default(field: &FieldDescriptor) -> bool {
+    field.field_descriptor_proto().default_value.is_some()
+        && !LATER_DEFAULTS.contains(&field.full_name())
+}
+
+fn print_key(key: &MapKey) -> String {
+    match key {
+        MapKey::Bool(key) => key.to_string(),
+        MapKey::I32(key) => key.to_string(),
+        MapKey::I64(key) => key.to_string(),
+        MapKey::U32(key) => key.to_string(),
+        MapKey::U64(key) => key.to_string(),
+        MapKey::String(key) => key.clone(),
     }
 }
 
@@ -101,7 +137,7 @@ fn write_value(slot: Slot<'_>, value: &Value, kind: &Kind, order: Order) {
                 slot.string(value.name());
             }
         }
-        // The schema has neither maps nor lists of lists.
+        // A value of a field is neither a list nor a map, for those are the fields themselves.
         (Value::EnumNumber(_) | Value::List(_) | Value::Map(_), _) => slot.null(),
     }
 }
