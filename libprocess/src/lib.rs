@@ -26,6 +26,8 @@ pub mod logging;
 pub mod metrics;
 pub mod os;
 
+pub mod testing;
+
 pub use pid::{Address, Upid};
 pub use process::{Ctx, Inject, Pid, Process};
 pub use router::Router;

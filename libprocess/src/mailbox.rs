@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::event::{Event, HttpEvent, Summary, Untyped};
+use crate::event::{Event, HttpEvent, Message, Summary, Untyped};
 use crate::http::{Response, serve_reply};
 use crate::pid::Upid;
 use crate::process::{Ctx, Inject, Pid, Process};
@@ -102,6 +102,14 @@ impl<P: Process> Cell<P> {
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
         self.insert(event, Inject::Back);
+    }
+
+    /// Takes a message that does not come by way of the runtime.
+    pub(crate) fn receive(&self, message: Message) {
+        let runtime = self.runtime.upgrade();
+        if runtime.is_none_or(|runtime| runtime.traffic().admits(&message, &self.upid)) {
+            self.enqueue(Event::Message(message));
+        }
     }
 
     fn insert(&self, event: Event<P>, place: Inject) {

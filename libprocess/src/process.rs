@@ -5,6 +5,7 @@
 //! Upstream: `ProcessBase`, `Process<T>`, `ProtobufProcess<T>`, `PID<T>`, `dispatch`, `defer`,
 //! `delay`.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -169,6 +170,12 @@ impl<P: Process> Clone for Pid<P> {
     }
 }
 
+impl<P: Process> fmt::Debug for Pid<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pid({})", self.upid)
+    }
+}
+
 /// The actor was gone before it could answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the actor is gone")]
@@ -222,13 +229,9 @@ impl<P: Process> Pid<P> {
 
     /// Puts a message into the actor's mailbox, as if `from` had sent it.
     pub fn post<M: prost::Message + prost::Name>(&self, from: &Upid, message: &M) {
-        if let Some(cell) = self.cell.upgrade() {
-            cell.enqueue(Event::Message(Message {
-                from: from.clone(),
-                name: M::full_name().into(),
-                body: message.encode_to_vec().into(),
-            }));
-        }
+        let Some(cell) = self.cell.upgrade() else { return };
+        let (name, body) = (M::full_name().into(), message.encode_to_vec().into());
+        cell.receive(Message { from: from.clone(), name, body });
     }
 
     /// Asks the actor to end. Upstream: `terminate`.

@@ -29,6 +29,7 @@ use crate::router::Schema;
 use crate::runtime::config::{Config, StartError};
 use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
+use crate::testing::filter::Traffic;
 
 /// Whether a link may use the connection that others have made already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ struct Inner {
     busy: AtomicUsize,
     threads: Threads,
     outgoing: OnceLock<Outgoing>,
+    traffic: Arc<Traffic>,
 }
 
 /// A libprocess runtime: actors, their threads, one port. Clones are the same runtime.
@@ -105,6 +107,7 @@ impl Runtime {
             busy: AtomicUsize::new(0),
             threads,
             outgoing: OnceLock::new(),
+            traffic: Arc::default(),
         };
         let runtime = Runtime { inner: Arc::new(inner) };
         // The only call that sets it, on a runtime nobody else has yet.
@@ -188,6 +191,9 @@ impl Runtime {
     }
 
     pub(crate) fn deliver(&self, message: Message, to: &Upid) {
+        if !self.inner.traffic.admits(&message, to) {
+            return;
+        }
         if to.address != self.inner.address {
             return self.outgoing().send(message, to);
         }
@@ -322,6 +328,10 @@ impl Runtime {
 
     pub(crate) fn cell(&self, id: &str) -> Option<Arc<dyn AnyCell>> {
         self.inner.cells.read().get(id).cloned()
+    }
+
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.inner.traffic
     }
 
     /// All actors by id.

@@ -1,11 +1,9 @@
 //! What actors may rely on, within one runtime and between two of them on real sockets.
 
-use std::net::Ipv4Addr;
-use std::time::Duration;
-
 use bytes::Bytes;
 use libprocess::http::Response;
-use libprocess::{Config, Ctx, Inject, Process, Router, Runtime, Upid};
+use libprocess::testing::{runtime, wait};
+use libprocess::{Ctx, Inject, Process, Router, Upid};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What an actor under test reports.
@@ -53,16 +51,6 @@ impl Witness {
     }
 }
 
-fn runtime() -> Runtime {
-    let config = Config { ip: Some(Ipv4Addr::LOCALHOST), ..Config::default() };
-    Runtime::start(config).expect("a free port")
-}
-
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), future).await.unwrap() })
-}
-
 fn message(from: &Upid, name: &'static str, body: &'static str) -> Option<Seen> {
     Some(Seen::Message { from: from.clone(), name, body: body.into() })
 }
@@ -73,7 +61,7 @@ fn process_test_spawn_refuses_a_second_actor_of_one_id() {
     let (first, _told) = Witness::new();
     let (second, _also) = Witness::new();
     let pid = runtime.spawn("witness", first).unwrap();
-    let refused = runtime.spawn("witness", second).err().unwrap();
+    let refused = runtime.spawn("witness", second).unwrap_err();
     assert_eq!(refused.0, *pid.upid());
     wait(runtime.shutdown());
 }
@@ -90,12 +78,9 @@ fn process_test_pid_ids_count_from_one_for_each_prefix() {
 #[test]
 fn process_test_message_goes_to_and_fro_in_one_runtime() {
     let runtime = runtime();
-    let (one, _) = Witness::new();
-    let (one, _keep) = (one, ());
-    let (tell, mut told_one) = unbounded_channel();
-    drop(one);
+    let (one, mut told_one) = Witness::new();
     let (two, mut told_two) = Witness::new();
-    let one = runtime.spawn("one", Witness(tell)).unwrap();
+    let one = runtime.spawn("one", one).unwrap();
     let two = runtime.spawn("two", two).unwrap();
     runtime.post(one.upid(), two.upid(), "ping", "body".into());
     assert_eq!(wait(told_two.recv()), message(one.upid(), "ping", "body"));

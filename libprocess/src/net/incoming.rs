@@ -187,8 +187,10 @@ impl Connection {
                     message.name,
                     cell.upid()
                 );
-                let (name, body) = (message.name, message.body);
-                cell.deliver(Untyped::Message(Message { from, name, body }));
+                let message = Message { from, name: message.name, body: message.body };
+                if runtime.traffic().admits(&message, cell.upid()) {
+                    cell.deliver(Untyped::Message(message));
+                }
                 Answer::Accepted
             }
             None => {

@@ -21,7 +21,7 @@ const LISTEN_BACKLOG: i32 = 500_000;
 const WORKERS_MAX: usize = 1_024;
 
 /// What a runtime is started with.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The address to bind; all of them if absent. `LIBPROCESS_IP`.
     pub ip: Option<Ipv4Addr>,
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn bad_variables_are_named_with_their_value() {
         let check = |variable: &str, value: &str, text: &str| {
-            let error = read(&[(variable, value)]).err().expect("a bad value");
+            let error = read(&[(variable, value)]).expect_err("a bad value");
             assert_eq!(error.to_string(), text);
         };
         check("LIBPROCESS_IP", "foo", "Parsing LIBPROCESS_IP=foo failed: Failed to parse the IP");
@@ -244,7 +244,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let config = Config { ip: Some(Ipv4Addr::LOCALHOST), port, ..Config::default() };
-        let error = config.bind().err().expect("taken").to_string();
+        let error = config.bind().expect_err("taken").to_string();
         let start = format!("Failed to initialize: Failed to bind on 127.0.0.1:{port}: Address");
         assert!(error.starts_with(&start), "{error}");
     }
