@@ -71,7 +71,7 @@ const COMMANDS: [Command; 9] = [
     Command {
         name: "fuzz",
         arguments: "<target> [seconds]",
-        purpose: "run one target of tests/fuzz",
+        purpose: "run one target of tests/fuzz, for a minute unless told",
         run: run::fuzz,
     },
 ];

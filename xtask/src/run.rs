@@ -1,10 +1,12 @@
 //! `run`, `bench`, `fuzz`: thin words for what cargo can do, so that nobody has to know how.
 
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::shell::{announce, cargo, succeeds, target_folder, unstartable};
+use crate::workspace::root;
 
 /// Builds all binaries, because daemons start each other by name, and becomes the named one.
 pub(crate) fn binary(arguments: &[String]) -> io::Result<bool> {
@@ -35,20 +37,20 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
 }
 
-/// A target of `tests/fuzz`. What it learns stays in `corpus/`, what it starts from is in `seeds/`.
+/// A target of `tests/fuzz`, a workspace of its own: everything in it counts its coverage.
 pub(crate) fn fuzz(arguments: &[String]) -> io::Result<bool> {
     let (target, seconds) = match arguments {
         [target] => (target, "60"),
         [target, seconds] => (target, seconds.as_str()),
         _ => return Err(io::Error::other("name the target, and for how many seconds")),
     };
-    let folder = crate::workspace::root().join("tests/fuzz");
-    let (corpus, seeds) = (format!("corpus/{target}"), format!("seeds/{target}"));
-    std::fs::create_dir_all(folder.join(&corpus))?;
-    std::fs::create_dir_all(folder.join("artifacts"))?;
+    let folder = root().join("tests/fuzz");
+    let corpus = format!("corpus/{target}");
+    let seeds = format!("seeds/{target}");
+    fs::create_dir_all(folder.join(&corpus))?;
+    fs::create_dir_all(folder.join("artifacts"))?;
     let limit = format!("-max_total_time={seconds}");
-    let run = ["run", "--release", "--bin", target, "--", &corpus, &seeds, &limit];
-    // The compiler flags come from the folder's own configuration of cargo.
-    let mut command = cargo(&run);
-    succeeds(command.current_dir(folder).arg("-artifact_prefix=artifacts/"))
+    let fuzzer = [&corpus, &seeds, &limit, "-artifact_prefix=artifacts/"];
+    let mut command = cargo(&["run", "--release", "--bin", target, "--"]);
+    succeeds(command.args(fuzzer).current_dir(folder))
 }

@@ -9,6 +9,8 @@ pub(crate) struct Source {
     /// Path below the workspace's root, with `/` between its parts.
     pub(crate) path: String,
     pub(crate) lines: Vec<Line>,
+    /// The whole file is test code: by its name, or because of `#[cfg(test)] mod name;` elsewhere.
+    pub(crate) is_test: bool,
 }
 
 /// One line, taken apart.
@@ -45,7 +47,7 @@ impl Source {
     pub(crate) fn parse(path: &str, text: &str) -> Source {
         let mut scanner = Scanner { state: State::Code };
         let lines = text.lines().map(|line| scanner.line(line)).collect();
-        let mut source = Source { path: path.to_owned(), lines };
+        let mut source = Source { path: path.to_owned(), lines, is_test: is_test_path(path) };
         source.mark_test_items();
         source
     }
@@ -82,13 +84,16 @@ impl Source {
         Item::Declared { last: self.lines.len() - 1 }
     }
 
-    /// Whether the whole file is test code.
-    pub(crate) fn is_test_file(&self) -> bool {
-        let path = Path::new(&self.path);
-        let file = path.file_name().unwrap_or_default();
-        file == "tests.rs"
-            || file == "test_util.rs"
-            || path.components().any(|part| part == Component::Normal("tests".as_ref()))
+    /// Where the modules lie that the file declares under `#[cfg(test)]`, without `.rs`.
+    fn declared_tests(&self) -> impl Iterator<Item = String> {
+        let file = self.path.trim_end_matches(".rs");
+        let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let base = if ["lib", "main", "mod"].contains(&name) { folder } else { file };
+        let modules = self.lines.iter().filter(|line| line.in_test).filter_map(|line| {
+            let (_, name) = line.code.trim_end().strip_suffix(';')?.rsplit_once("mod ")?;
+            Some(name)
+        });
+        modules.map(move |name| format!("{base}/{name}"))
     }
 
     /// Whether the file is the body of a program: an `fn main` or a build script.
@@ -96,6 +101,26 @@ impl Source {
         self.path.ends_with("/main.rs")
             || self.path.ends_with("/build.rs")
             || self.path.contains("/src/bin/")
+    }
+}
+
+fn is_test_path(path: &str) -> bool {
+    let path = Path::new(path);
+    let file = path.file_name().unwrap_or_default();
+    file == "tests.rs"
+        || file == "test_util.rs"
+        || path.components().any(|part| part == Component::Normal("tests".as_ref()))
+}
+
+/// Marks the files that another file declares as tests.
+pub(crate) fn mark_declared_tests(sources: &mut [Source]) {
+    let declared: Vec<String> = sources.iter().flat_map(Source::declared_tests).collect();
+    for source in sources {
+        let is_below = |module: &String| {
+            let rest = source.path.strip_prefix(module.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        source.is_test |= declared.iter().any(is_below);
     }
 }
 
@@ -246,6 +271,23 @@ mod tests {
         let source = Source::parse("a.rs", "fn f() {}\n#[cfg(test)]\nmod tests {\n}\nfn g() {}");
         let marks: Vec<bool> = source.lines.iter().map(|line| line.in_test).collect();
         assert_eq!(marks, [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn declared_test_files_are_marked() {
+        let parse = |(path, text)| Source::parse(path, text);
+        let mut sources = [
+            ("c/src/a.rs", "mod b;\n#[cfg(test)]\nmod laws;\n"),
+            ("c/src/a/laws.rs", ""),
+            ("c/src/a/laws/deep.rs", ""),
+            ("c/src/a/b.rs", ""),
+            ("c/src/d/mod.rs", "#[cfg(test)]\nmod laws;\n"),
+            ("c/src/d/laws.rs", ""),
+        ]
+        .map(parse);
+        mark_declared_tests(&mut sources);
+        let marks = sources.map(|source| source.is_test);
+        assert_eq!(marks, [false, true, true, false, false, true]);
     }
 
     #[test]

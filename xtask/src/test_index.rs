@@ -30,15 +30,12 @@ impl Test {
         parts.iter().all(|part| modules.any(|module| module == part))
     }
 
-    /// The shortest reference that means this test and no other of `all`.
-    pub(crate) fn reference(&self, all: &[Test]) -> String {
-        let named = self.path.iter().filter(|part| *part != "tests").cloned().collect::<Vec<_>>();
-        let is_unique = |text: &String| find(all, text).len() == 1;
-        (0..named.len())
-            .rev()
-            .map(|start| named[start..].join("::"))
-            .find(is_unique)
-            .unwrap_or_else(|| self.path.join("::"))
+    /// The reference that goes on to mean this test when others come: all of its path but the
+    /// modules named `tests`.
+    pub(crate) fn reference(&self) -> String {
+        let (top, below) = self.path.split_first().expect("a test lies in a crate");
+        let below = below.iter().filter(|part| *part != "tests");
+        [top].into_iter().chain(below).cloned().collect::<Vec<_>>().join("::")
     }
 }
 
@@ -168,12 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_reference_is_unique() {
-        let all = tests(&[
-            Source::parse("a/src/m.rs", "#[test]\nfn f() {}\n#[test]\nfn g() {}"),
-            Source::parse("b/src/m.rs", "#[test]\nfn f() {}"),
-        ]);
-        assert_eq!(all[0].reference(&all), "a::m::f");
-        assert_eq!(all[1].reference(&all), "g");
+    fn the_reference_leaves_out_tests() {
+        let reference = |path: &str| tests(&[Source::parse(path, TEXT)])[2].reference();
+        assert_eq!(reference("a/src/m.rs"), "a::m::beside");
+        assert_eq!(reference("tests/tests/cluster/m.rs"), "tests::cluster::m::beside");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
@@ -17,7 +17,10 @@ pub(crate) fn sources(root: &Path) -> io::Result<Vec<Source>> {
     let mut paths = Vec::new();
     collect(root, &mut paths)?;
     paths.sort();
-    paths.iter().map(|path| Ok(Source::parse(&relative(root, path), &read(path)?))).collect()
+    let parse = |path: &PathBuf| Ok(Source::parse(&relative(root, path), &read(path)?));
+    let mut sources = paths.iter().map(parse).collect::<io::Result<Vec<Source>>>()?;
+    source::mark_declared_tests(&mut sources);
+    Ok(sources)
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {

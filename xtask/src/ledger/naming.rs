@@ -1,10 +1,13 @@
 //! The rule by which a test of ours answers for a test of upstream's. Called by `ledger`; pure.
 //!
-//! `MasterTest.TaskRunning` of the area `master_tests` is held by a function `task_running` in a
-//! crate or module `master`, or by a function `master_task_running` or
-//! `master_test_task_running` anywhere. Case and underscores do not count, so that `HTTPTest` is
+//! `MasterTest.TaskRunning` is held by a function `task_running` in a crate or module `master`, or
+//! by a function `master_task_running` or `master_test_task_running` anywhere. Where no other suite
+//! of the area `master_tests` has a test of that name, the area without `_tests` is as good as the
+//! suite for the name of the module. Case and underscores do not count, so that `HTTPTest` is
 //! `http` and `RecordIOReaderTest` is `record_io_reader` or `recordio_reader`. What upstream tests
 //! in libprocess counts in the crate `libprocess` only.
+
+use std::collections::BTreeSet;
 
 use super::table::{State, Table};
 use super::test_index::Test;
@@ -12,25 +15,46 @@ use super::test_index::Test;
 /// A test of upstream's, squashed.
 struct Wanted {
     /// The suite without `Test`, and the area without `tests`.
-    subjects: [String; 2],
+    subjects: Vec<String>,
     name: String,
     is_of_libprocess: bool,
 }
 
-/// Marks planned behaviours as held where exactly one test bears their name.
+/// Marks planned items as held where exactly one test bears their name; a case of the wire may
+/// have several.
 pub(super) fn fill(table: &mut Table, tests: &[Test]) {
-    if table.name != "behaviours" {
-        return;
-    }
+    let is_wire = table.name == "wire-cases";
+    let shared = names_of_several_suites(table);
     for row in table.rows.iter_mut().filter(|row| row.state == State::Planned) {
-        let [area, suite, name] = &row.item[..] else { continue };
-        let wanted = Wanted::new(area, suite, name);
-        let mut candidates = tests.iter().filter(|test| wanted.is_answered_by(test));
-        if let (Some(only), None) = (candidates.next(), candidates.next()) {
+        let found: Vec<&Test> = match &row.item[..] {
+            [area, suite, name] if table.name == "behaviours" => {
+                let mut wanted = Wanted::new(area, suite, name);
+                if shared.contains(&[area, name].map(String::clone)) {
+                    wanted.subjects.truncate(1);
+                }
+                tests.iter().filter(|test| wanted.is_answered_by(test)).collect()
+            }
+            [case, ..] if is_wire => {
+                let prefix = format!("case_{case}_");
+                tests.iter().filter(|test| test.function().starts_with(&prefix)).collect()
+            }
+            _ => continue,
+        };
+        if found.len() == 1 || (is_wire && !found.is_empty()) {
             row.state = State::Held;
-            row.held_by = vec![only.reference(tests)];
+            row.held_by = found.iter().map(|test| test.reference()).collect();
         }
     }
+}
+
+/// Area and name of tests that several suites of one area have.
+fn names_of_several_suites(table: &Table) -> BTreeSet<[String; 2]> {
+    let mut seen = BTreeSet::new();
+    let names = table.rows.iter().filter_map(|row| match &row.item[..] {
+        [area, _, name] => Some([area.clone(), name.clone()]),
+        _ => None,
+    });
+    names.filter(|name| !seen.insert(name.clone())).collect()
 }
 
 impl Wanted {
@@ -42,7 +66,7 @@ impl Wanted {
             stem.strip_suffix("test").unwrap_or(&text).to_owned()
         };
         Wanted {
-            subjects: [subject(suite), subject(file)],
+            subjects: vec![subject(suite), subject(file)],
             name: squash(name),
             is_of_libprocess: area.starts_with("libprocess/"),
         }
@@ -98,15 +122,28 @@ mod tests {
 
     #[test]
     fn only_one_candidate_counts() {
-        let text = "area\tsuite\ttest\tstate\theld_by\na_tests\tATest\tFoo\tplanned\t\n";
-        let state = |paths: &[&str]| {
-            let mut table = Table::parse("behaviours", text).expect("a good table");
+        let states = |paths: &[&str]| {
+            let rows = ["ATest\tFoo", "BTest\tBar", "CTest\tBar"];
+            let rows = rows.map(|row| format!("a_tests\t{row}\tplanned\t\n")).concat();
+            let text = format!("area\tsuite\ttest\tstate\theld_by\n{rows}");
+            let mut table = Table::parse("behaviours", &text).expect("a good table");
             let test = |path: &&str| Test { path: path.split("::").map(str::to_owned).collect() };
             fill(&mut table, &paths.iter().map(test).collect::<Vec<_>>());
-            table.rows.remove(0)
+            table.rows.iter().map(|row| row.held_by.join(" ")).collect::<Vec<_>>()
         };
-        assert_eq!(state(&["c::a::foo"]).held_by, ["foo"]);
-        assert_eq!(state(&["c::a::foo", "d::a::foo"]).state, State::Planned);
-        assert_eq!(state(&["c::b::foo"]).state, State::Planned);
+        assert_eq!(states(&["k::a::foo"]), ["k::a::foo", "", ""]);
+        assert_eq!(states(&["k::a::foo", "l::a::foo"]), ["", "", ""], "two candidates");
+        assert_eq!(states(&["k::x::foo"]), ["", "", ""], "another subject");
+        assert_eq!(states(&["k::b::bar"]), ["", "k::b::bar", ""]);
+        assert_eq!(states(&["k::a::bar"]), ["", "", ""], "the area has two suites with it");
+    }
+
+    #[test]
+    fn a_case_of_the_wire_may_have_several() {
+        let text = "case\tin\tout\tstate\theld_by\n07\tx\ty\tplanned\t\n";
+        let mut table = Table::parse("wire-cases", text).expect("a good table");
+        let test = |name: &str| Test { path: vec!["c".to_owned(), name.to_owned()] };
+        fill(&mut table, &[test("case_07_a"), test("case_07_b"), test("case_70_c")]);
+        assert_eq!(table.rows[0].held_by, ["c::case_07_a", "c::case_07_b"]);
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn banned_words(source: &Source, report: &mut Report<'_>) {
 
 pub(super) fn banned_calls(source: &Source, report: &mut Report<'_>) {
     let is_entrance = ENTRANCES.iter().any(|folder| source.path.starts_with(folder));
-    if is_entrance || source.is_program() || source.is_test_file() {
+    if is_entrance || source.is_program() || source.is_test {
         return;
     }
     for (number, line) in source.lines.iter().enumerate().filter(|(_, line)| !line.in_test) {
@@ -98,7 +98,7 @@ pub(super) fn banned_calls(source: &Source, report: &mut Report<'_>) {
 pub(super) fn glob_imports(source: &Source, report: &mut Report<'_>) {
     for (number, line) in source.lines.iter().enumerate() {
         let code = line.code.trim();
-        let is_test = line.in_test || source.is_test_file();
+        let is_test = line.in_test || source.is_test;
         let allowed = is_test && ["use super::*;", "use proptest::prelude::*;"].contains(&code);
         let imports = words_at(code, "use").next().is_some();
         let is_glob = code.ends_with("::*;") || code.contains("::{*");
@@ -156,7 +156,8 @@ pub(super) fn compat_comments(source: &Source, tests: &[Test], report: &mut Repo
 }
 
 fn compat_fault(text: &str, tests: &[Test]) -> Option<String> {
-    let Some((_, holders)) = text.split_once("held by") else {
+    let held_by = ["held by", "Held by"].iter().find_map(|words| text.split_once(words));
+    let Some((_, holders)) = held_by else {
         return Some("COMPAT: says no \"held by `test`\"".into());
     };
     test_index::named_fault(holders, tests).map(|fault| format!("COMPAT: {fault}"))
@@ -247,7 +248,7 @@ mod tests {
             assert_eq!(found, expected, "{text:?}");
         };
         check("// COMPAT: `Up::f` does so,\n// held by `a::holds`.\nf();\n", &[]);
-        check("f(); // COMPAT: so; held by `holds`\n", &[]);
+        check("f(); // COMPAT: so. Held by `holds`\n", &[]);
         check("// COMPAT: `Up::f` does so.\nf(); // held by `holds`\n", &[1]);
         check("// COMPAT: so; held by `gone`.\n", &[1]);
         check("// COMPAT: so; held by a test.\n", &[1]);
