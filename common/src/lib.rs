@@ -17,3 +17,8 @@ pub mod task_state;
 pub mod calls;
 
 pub mod json;
+
+pub mod acls;
+pub mod content_type;
+pub mod credentials;
+pub mod recordio;

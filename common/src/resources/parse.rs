@@ -86,7 +86,7 @@ impl Resources {
     /// Parses flag text or a JSON array; what names no role gets `default_role`. An amount of
     /// nothing vanishes from text and is an error in JSON.
     pub fn parse(text: &str, default_role: &str) -> Result<Resources, ParseError> {
-        let resources = match serde_json::from_str(text) {
+        let resources = match stout::json::parse(text) {
             Ok(json @ serde_json::Value::Array(_)) => parse_json(&json, default_role)?,
             _ => text::tokenize(text, ";")
                 .into_iter()
