@@ -4,8 +4,9 @@
 //! Never answers, never resolves names, never routes: it says which answer a message asks for,
 //! and hands a sender with a host name back unresolved.
 //!
-//! Messages and requests are told apart once the head is complete, before the body; a handler of
-//! streamed bodies starts there and takes the pieces from [`super::body`] itself.
+//! Messages and requests are told apart once the head is complete, before the body. That is where
+//! a streamed body would begin: `body.rs` gives its pieces as they come, and only the last step,
+//! gathering them, is for whole bodies.
 //!
 //! Upstream: `DataDecoder`, and in process.cpp `libprocess(Request*)`, `parse(Request*)` and the
 //! first half of `ProcessManager::handle`.
@@ -370,7 +371,5 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;

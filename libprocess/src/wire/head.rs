@@ -2,9 +2,9 @@
 //! Called by `decode.rs`; `body.rs` reads trailers with the same grammar.
 //! Keeps offsets into the connection's buffer only, so that reading a head allocates nothing.
 //!
-//! `httparse` does not serve here: it refuses versions other than 1.0 and 1.1, request lines
-//! without one, absolute URLs' blanks, field names with blanks and fields without a colon, all of
-//! which upstream's parser takes, and takes methods and URLs which that one refuses.
+//! `httparse` does not serve here. It refuses versions other than 1.0 and 1.1, request lines
+//! without one, and fields whose name has blanks or no colon, which upstream's parser takes; it
+//! takes methods and URLs which that one refuses; and it starts over with every read.
 //!
 //! Upstream: `http_parser_execute` (ry/http-parser 1c3624a), header states.
 
@@ -134,8 +134,7 @@ impl Head {
     }
 
     fn read_field(&mut self, buf: &[u8], start: usize, line: &[u8]) -> Result<(), DecodeError> {
-        // COMPAT: upstream glues a field name without a colon to the next name; it is left out
-        // here. Held by `field_without_colon_is_left_out`.
+        // A name without a colon; upstream accepts it, and glues it to the name that follows.
         let Some((name_len, value_at)) = split_field(line)? else { return Ok(()) };
         if self.fields.len() == MAX_FIELDS {
             return Err(DecodeError::TooManyFields);

@@ -1,5 +1,7 @@
 //! What the decoder makes of every form of request that upstream has been seen to take or refuse.
 
+mod properties;
+
 use std::io::Write as _;
 
 use super::*;
@@ -8,7 +10,7 @@ const UA: &str = "User-Agent: libprocess/x@127.0.0.1:9\r\n";
 const LF: &str = "Libprocess-From: y@127.0.0.1:9\r\n";
 
 /// All items of a connection, in short form, and the error that ends it.
-pub(super) fn transcript(chunks: &[&[u8]]) -> Vec<String> {
+fn transcript(chunks: &[&[u8]]) -> Vec<String> {
     let mut decoder = Decoder::new();
     let mut seen = Vec::new();
     for chunk in chunks {

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::tests::transcript;
-use super::*;
-use crate::pid::Address;
+use super::transcript;
+use crate::pid::{Address, Parsed, Upid};
+use crate::wire::decode::{Decoder, Item, Message, Reply};
 use crate::wire::encode::encode_message;
 
 /// Each recorded conversation, by name.
