@@ -1,0 +1,158 @@
+//! A cluster of real daemons on loopback, in a folder of its own.
+//! Called by every test of more than one program:
+//! `let cluster = Cluster::start(); let slave = cluster.slave().start();`
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, binary};
+
+/// A master with the slaves that a test adds; all end with it.
+pub struct Cluster {
+    folder: TempDir,
+    /// The master.
+    pub master: Daemon,
+    address: String,
+}
+
+impl Cluster {
+    /// Starts a master on a free port.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a master on a free port with more flags.
+    pub fn start_with(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let work_dir = folder.path().join("master");
+        let mut arguments = vec![
+            "--ip=127.0.0.1".to_owned(),
+            "--port=0".to_owned(),
+            format!("--work_dir={}", work_dir.display()),
+        ];
+        arguments.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let master = Daemon::start("mesos-master", &arguments);
+        let started = master.wait_for(" started on ");
+        let address = started.rsplit(' ').next().expect("an address").to_owned();
+        Self { folder, master, address }
+    }
+
+    /// The master's `ip:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The folder of this cluster.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A slave to be started, with a work directory of its own.
+    pub fn slave(&self) -> SlaveBuilder<'_> {
+        SlaveBuilder { cluster: self, name: "slave".to_owned(), flags: Vec::new() }
+    }
+
+    /// A run of `mesos-execute` against this cluster's master.
+    pub fn execute(&self, flags: &[&str]) -> Daemon {
+        let mut command = Command::new(binary("mesos-execute"));
+        command.arg(format!("--master={}", self.address)).args(flags);
+        Daemon::spawn("mesos-execute", command)
+    }
+
+    /// `GET path` of the master as JSON.
+    pub fn get(&self, path: &str) -> serde_json::Value {
+        crate::http::get_json(&self.address, path)
+    }
+
+    /// Asks the master again and again until `fits` says yes of what `path` shows.
+    pub fn wait_until(&self, path: &str, fits: impl Fn(&serde_json::Value) -> bool) {
+        let deadline = std::time::Instant::now() + crate::daemon::PATIENCE;
+        loop {
+            let shown = self.get(path);
+            if fits(&shown) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{path} stays {shown:#}");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A slave to be started.
+pub struct SlaveBuilder<'a> {
+    cluster: &'a Cluster,
+    name: String,
+    flags: Vec<String>,
+}
+
+impl SlaveBuilder<'_> {
+    /// Names it, and its work directory, differently from `slave`.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// With one more flag.
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// Starts it and waits until the master has registered it.
+    pub fn start(self) -> Slave {
+        let work_dir = self.cluster.folder().join(&self.name);
+        let mut arguments = vec![
+            format!("--master={}", self.cluster.address()),
+            "--ip=127.0.0.1".to_owned(),
+            "--port=0".to_owned(),
+            "--hostname=localhost".to_owned(),
+            "--resources=cpus:4;mem:1024;disk:1024;ports:[31000-32000]".to_owned(),
+            "--no-systemd_enable_support".to_owned(),
+            format!("--work_dir={}", work_dir.display()),
+        ];
+        arguments.extend(self.flags);
+        let daemon = Daemon::start("mesos-slave", &arguments);
+        daemon.wait_for("Registered with master");
+        Slave { daemon, work_dir }
+    }
+}
+
+/// A running slave.
+pub struct Slave {
+    /// The process.
+    pub daemon: Daemon,
+    work_dir: PathBuf,
+}
+
+impl Slave {
+    /// The content of `file` in the newest sandbox of the only executor called `executor`.
+    pub fn sandbox_file(&self, executor: &str, file: &str) -> String {
+        let path = self.sandbox(executor).join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    /// The newest sandbox of the only executor called `executor`.
+    pub fn sandbox(&self, executor: &str) -> PathBuf {
+        let slave = only(&self.work_dir.join("slaves"));
+        let frameworks = std::fs::read_dir(slave.join("frameworks")).expect("frameworks");
+        let runs: Vec<PathBuf> = frameworks
+            .map(|framework| framework.expect("a framework").path())
+            .map(|framework| framework.join("executors").join(executor).join("runs/latest"))
+            .filter(|runs| runs.exists())
+            .collect();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs[0].clone()
+    }
+}
+
+fn only(folder: &Path) -> PathBuf {
+    let entries: Vec<_> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.file_name().is_some_and(|name| name != "latest"))
+        .collect();
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    entries[0].clone()
+}
