@@ -3,6 +3,7 @@
 //! and are only ever taken whole. Upstream: `addable`, `subtractable`, `contains` and the
 //! operators in `common/resources.cpp`.
 
+use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use super::Resources;
@@ -177,6 +178,12 @@ impl Sub<&Resources> for &Resources {
     type Output = Resources;
     fn sub(self, other: &Resources) -> Resources {
         self.clone() - other
+    }
+}
+
+impl<'a> Sum<&'a Resources> for Resources {
+    fn sum<I: Iterator<Item = &'a Resources>>(all: I) -> Resources {
+        all.fold(Resources::new(), |sum, resources| sum + resources)
     }
 }
 

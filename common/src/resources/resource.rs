@@ -61,7 +61,9 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// A plain resource of a role; `*` is the role of what is not reserved.
+    /// A plain resource of a role; `*` is the role of what is not reserved. The caller vouches
+    /// for the name, the role and an amount of at least zero; other input is for `parse` and
+    /// `try_from`.
     pub fn new(name: &str, role: &str, value: ResourceValue) -> Resource {
         Resource {
             name: Symbol::new(name),
@@ -107,6 +109,7 @@ impl Resource {
         self.disk.as_deref()
     }
 
+    /// Whether both differ in their amounts at most.
     pub(super) fn is_same_kind(&self, other: &Resource) -> bool {
         self.name == other.name
             && self.role == other.role
@@ -114,6 +117,27 @@ impl Resource {
             && std::mem::discriminant(&self.value) == std::mem::discriminant(&other.value)
             && are_equal(&self.reservation, &other.reservation, are_reservations_equal)
             && are_equal(&self.disk, &other.disk, are_disks_equal)
+    }
+
+    pub(super) fn set_role(&mut self, role: &Symbol, reservation: Option<&Arc<ReservationInfo>>) {
+        self.role = role.clone();
+        self.reservation = reservation.cloned();
+    }
+
+    /// The disk as it was before a volume was made of it.
+    pub(super) fn without_volume(&self) -> Resource {
+        let mut stripped = self.clone();
+        stripped.disk = self.disk.as_ref().and_then(|disk| {
+            let source = disk.source.clone();
+            source.map(|source| Arc::new(DiskInfo { source: Some(source), ..DiskInfo::default() }))
+        });
+        stripped
+    }
+
+    pub(super) fn without_reservation(&self) -> Resource {
+        let mut stripped = self.clone();
+        stripped.set_role(&Symbol::new(DEFAULT_ROLE), None);
+        stripped
     }
 }
 
@@ -243,27 +267,4 @@ fn are_disk_sources_equal(left: &Source, right: &Source) -> bool {
         && left.path.as_ref().map(source::Path::root) == right.path.as_ref().map(source::Path::root)
         && left.mount.as_ref().map(source::Mount::root)
             == right.mount.as_ref().map(source::Mount::root)
-}
-
-impl Resource {
-    pub(super) fn set_role(&mut self, role: &Symbol, reservation: Option<&Arc<ReservationInfo>>) {
-        self.role = role.clone();
-        self.reservation = reservation.cloned();
-    }
-
-    /// The disk as it was before a volume was made of it.
-    pub(super) fn without_volume(&self) -> Resource {
-        let mut stripped = self.clone();
-        stripped.disk = self.disk.as_ref().and_then(|disk| {
-            let source = disk.source.clone();
-            source.map(|source| Arc::new(DiskInfo { source: Some(source), ..DiskInfo::default() }))
-        });
-        stripped
-    }
-
-    pub(super) fn without_reservation(&self) -> Resource {
-        let mut stripped = self.clone();
-        stripped.set_role(&Symbol::new(DEFAULT_ROLE), None);
-        stripped
-    }
 }

@@ -1,11 +1,12 @@
 //! Upstream's rules for JSON of messages.
 
 use proto::mesos::environment::Variable;
+use proto::mesos::network_info::{self, IpAddress};
 use proto::mesos::resource::DiskInfo;
 use proto::mesos::volume::source::csi_volume::StaticProvisioning;
 use proto::mesos::{
-    CommandInfo, FrameworkInfo, Image, Resource, TaskInfo, Value, Volume, command_info, image,
-    value, volume,
+    CommandInfo, FrameworkInfo, Image, NetworkInfo, Resource, TaskInfo, Value, Volume,
+    command_info, image, value, volume,
 };
 use stout::json::to_string;
 
@@ -57,6 +58,24 @@ fn defaults_of_later_versions_do_not_show() {
     assert_eq!(to_string(&Protobuf(&variable)), r#"{"name":"A","value":"b"}"#);
     let image = Image { r#type: image::Type::Docker.into(), ..Image::default() };
     assert_eq!(to_string(&Protobuf(&image)), r#"{"type":"DOCKER"}"#);
+}
+
+#[test]
+fn serialize_network_info() {
+    let address = IpAddress {
+        protocol: Some(network_info::Protocol::IPv4.into()),
+        ip_address: Some("10.0.0.1".into()),
+    };
+    let info = NetworkInfo {
+        ip_addresses: vec![address],
+        protocol: Some(network_info::Protocol::IPv6.into()),
+        ip_address: Some("10.0.0.2".into()),
+        groups: vec!["foo".into(), "bar".into()],
+        ..NetworkInfo::default()
+    };
+    let expected = r#"{"ip_addresses":[{"protocol":"IPv4","ip_address":"10.0.0.1"}],"#.to_owned()
+        + r#""protocol":"IPv6","ip_address":"10.0.0.2","groups":["foo","bar"]}"#;
+    assert_eq!(to_string(&Protobuf(&info)), expected);
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn resources_by_name() {
 
 #[test]
 fn bad_resources_not_allocatable() {
+    assert!(Resources::new().is_empty());
     let nameless = mesos::Resource { name: String::new(), ..super::message("cpus:1") };
     assert!(Resources::from(&vec![nameless]).is_empty());
     let zero =

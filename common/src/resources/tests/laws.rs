@@ -53,7 +53,7 @@ fn any_resources() -> impl Strategy<Value = Resources> {
     prop::collection::vec(any_message(), 0..6).prop_map(|messages| Resources::from(&messages))
 }
 
-/// Resources of which no two can hold the same port or item.
+/// Amounts alone: ports and items that both sides hold would be one in the sum.
 fn any_scalars() -> impl Strategy<Value = Resources> {
     any_resources().prop_map(|all| all.scalars())
 }
@@ -67,6 +67,7 @@ proptest! {
     #[test]
     fn addition_is_associative(a in any_resources(), b in any_resources(), c in any_resources()) {
         prop_assert_eq!(&(&a + &b) + &c, &a + &(&b + &c));
+        prop_assert_eq!([&a, &b, &c].into_iter().sum::<Resources>(), &(&a + &b) + &c);
     }
 
     #[test]
@@ -123,8 +124,8 @@ proptest! {
     #[test]
     fn parts_make_the_whole(a in any_resources()) {
         prop_assert_eq!(&a.revocable() + &a.non_revocable(), a.clone());
-        let reserved = a.reserved_by_role().into_values().fold(a.unreserved(), |sum, r| sum + &r);
-        prop_assert_eq!(&reserved, &a);
+        let reserved: Resources = a.reserved_by_role().values().sum();
+        prop_assert_eq!(&a.unreserved() + &reserved, a.clone());
         prop_assert_eq!(a.flatten().cpus(), a.cpus());
     }
 

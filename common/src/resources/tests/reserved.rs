@@ -71,6 +71,7 @@ fn equals() {
 
 #[test]
 fn addition() {
+    assert_eq!(resources("cpus(role):8") + &resources("cpus(role):4"), resources("cpus(role):12"));
     let labels = labeled("p", "foo", "bar");
     for reservation in [reservation("p"), labels.clone()] {
         let sum = of(&reserved("cpus(role):8", &reservation))
