@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::daemon::{Daemon, binary};
+use crate::daemon::{Daemon, binary, eventually};
 
 /// A master with the slaves that a test adds; all end with it.
 pub struct Cluster {
@@ -68,15 +68,7 @@ impl Cluster {
 
     /// Asks the master again and again until `fits` says yes of what `path` shows.
     pub fn wait_until(&self, path: &str, fits: impl Fn(&serde_json::Value) -> bool) {
-        let deadline = std::time::Instant::now() + crate::daemon::PATIENCE;
-        loop {
-            let shown = self.get(path);
-            if fits(&shown) {
-                return;
-            }
-            assert!(std::time::Instant::now() < deadline, "{path} stays {shown:#}");
-            std::thread::yield_now();
-        }
+        eventually(path, || fits(&self.get(path)).then_some(()));
     }
 }
 
@@ -131,6 +123,12 @@ impl Slave {
     pub fn sandbox_file(&self, executor: &str, file: &str) -> String {
         let path = self.sandbox(executor).join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    /// As [`Slave::sandbox_file`], once a task has made the file.
+    pub fn wait_for_sandbox_file(&self, executor: &str, file: &str) -> String {
+        let path = self.sandbox(executor).join(file);
+        eventually(&path.display().to_string(), || std::fs::read_to_string(&path).ok())
     }
 
     /// The newest sandbox of the only executor called `executor`.

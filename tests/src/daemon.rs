@@ -160,6 +160,30 @@ impl Drop for Daemon {
     }
 }
 
+/// How often what cannot be waited for is looked at.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Looks until there is something to see; `what` names it if it never comes.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// Waits until a process that is no child of the test has ended, or is a zombie of its parent.
+pub fn wait_for_end(pid: Pid) {
+    eventually(&format!("end of process {pid}"), || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().unwrap_or_default();
+        (state.is_empty() || state.starts_with('Z')).then_some(())
+    });
+}
+
 fn follow(stream: impl Read, watched: &Watched) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

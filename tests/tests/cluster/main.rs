@@ -1,4 +1,8 @@
 //! Whole clusters: real daemons, real clients, real sockets, on loopback.
 
-mod clients;
 mod hello;
+
+mod clients;
+
+mod bad_input;
+mod failures;

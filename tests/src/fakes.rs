@@ -1,0 +1,3 @@
+//! Parts of a cluster that a test plays itself, over the real wire.
+
+pub mod scheduler;
