@@ -1,0 +1,4 @@
+//! One kernel interface per file. Called by launchers and isolators; knows no container.
+
+pub(crate) mod pidfd;
+pub(crate) mod processes;

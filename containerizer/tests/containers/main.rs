@@ -1,0 +1,12 @@
+//! Containers on the real thing: real processes, real files, a real web server. No privileges are
+//! needed; what needs them is skipped aloud.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
+mod support;
+
+mod destroy;
+// mod fetcher;
+// mod helper;
+mod launch;
+mod usage;
