@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// A point in time: nanoseconds since the epoch, in UTC. Prints as
 /// `YYYY-MM-DD HH:MM:SS[.nnnnnnnnn]+00:00`. Upstream: `process::Time`.
@@ -51,6 +52,14 @@ impl std::ops::Add<Duration> for Time {
 
     fn add(self, duration: Duration) -> Time {
         Time(self.0.saturating_add(duration))
+    }
+}
+
+impl std::ops::Sub<Duration> for Time {
+    type Output = Time;
+
+    fn sub(self, duration: Duration) -> Time {
+        Time(self.0.saturating_sub(duration))
     }
 }
 
@@ -110,6 +119,12 @@ impl State {
         let mut later = self.timers.split_off(&(now, u64::MAX));
         std::mem::swap(&mut later, &mut self.timers);
         later.into_values().collect()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
     }
 }
 
@@ -183,6 +198,22 @@ impl Clock {
         Timer { expiry, serial }
     }
 
+    /// Completes `delay` from now, counted from this call.
+    pub fn sleep(&self, delay: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let (wake, woken) = oneshot::channel();
+        let wake = move || {
+            // Whoever slept may have gone, too late to take the timer back.
+            let _ = wake.send(());
+        };
+        let timer = self.after(delay, Box::new(wake));
+        let guard = Sleeping { clock: self.clone(), timer };
+        async move {
+            let _guard = guard;
+            // The callback is dropped without a call only together with the clock.
+            let _ = woken.await;
+        }
+    }
+
     /// Forgets a timer; false if it has expired already. Upstream: `Clock::cancel`.
     pub fn cancel(&self, timer: Timer) -> bool {
         self.state.lock().timers.remove(&(timer.expiry, timer.serial)).is_some()
@@ -219,6 +250,18 @@ impl Clock {
                 }
             }
         }
+    }
+}
+
+/// Takes the timer of a sleep back that nobody waits for.
+struct Sleeping {
+    clock: Clock,
+    timer: Timer,
+}
+
+impl Drop for Sleeping {
+    fn drop(&mut self) {
+        self.clock.cancel(self.timer);
     }
 }
 

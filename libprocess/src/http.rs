@@ -5,7 +5,9 @@
 
 pub mod auth;
 pub(crate) mod body;
+pub mod help;
 pub(crate) mod mime;
+mod route;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -45,6 +47,11 @@ impl Request {
     /// A header's value, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The function that the answer is to be wrapped in a call of, for [`Response::json`].
+    pub fn jsonp(&self) -> Option<&str> {
+        self.query.get("jsonp").map(String::as_str)
     }
 
     /// Whether the client would take `content_type`. Upstream: `Request::acceptsMediaType`.
@@ -153,6 +160,11 @@ impl Response {
     /// 500 without a body. Upstream: `InternalServerError()`.
     pub fn internal_server_error() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// 500 that says why. Upstream: `InternalServerError(body)`.
+    pub fn internal_server_error_with(why: impl Into<Bytes>) -> Self {
+        Self { body: Body::Bytes(why.into()), ..Self::internal_server_error() }
     }
 
     /// 503 without a body, which also stands for a handler that failed.

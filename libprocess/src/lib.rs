@@ -20,8 +20,10 @@ mod net;
 pub mod wire;
 
 pub mod http;
+pub mod sync;
 
 mod builtin;
+pub use builtin::files;
 pub mod logging;
 pub mod metrics;
 pub mod os;

@@ -57,6 +57,8 @@ pub(crate) struct Cell<P: Process> {
     mailbox: Mutex<Mailbox<P>>,
     /// Locked by the one worker that runs the actor; empty once it has ended.
     body: Mutex<Option<Body<P>>>,
+    /// Held by the request whose sender is being authenticated: later ones wait behind it.
+    door: tokio::sync::Mutex<()>,
     this: Weak<Cell<P>>,
 }
 
@@ -72,6 +74,8 @@ pub(crate) trait AnyCell: Send + Sync {
     fn run(self: Arc<Self>);
     fn waiting(&self) -> Vec<Summary>;
     fn routes(&self) -> &dyn Routes;
+    /// Where requests line up on their way to the mailbox.
+    fn door(&self) -> &tokio::sync::Mutex<()>;
 }
 
 impl<P: Process> Cell<P> {
@@ -91,6 +95,7 @@ impl<P: Process> Cell<P> {
                     waiters: Vec::new(),
                 }),
                 body: Mutex::new(Some(Body { process, ctx, initialized: false })),
+                door: tokio::sync::Mutex::default(),
                 this: this.clone(),
             }
         })
@@ -286,5 +291,9 @@ impl<P: Process> AnyCell for Cell<P> {
 
     fn routes(&self) -> &dyn Routes {
         &self.router
+    }
+
+    fn door(&self) -> &tokio::sync::Mutex<()> {
+        &self.door
     }
 }

@@ -4,9 +4,10 @@
 //!
 //! Upstream: `metrics::Counter`, `metrics::Gauge`, `metrics::Timer`, `MetricsProcess`.
 
+mod series;
 mod timer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
 
+use crate::clock::Clock;
 use crate::process::{Ctx, Process};
 
 pub use timer::Timer;
@@ -81,10 +83,15 @@ enum Metric {
 /// The metrics of a runtime; clones are the same.
 #[derive(Clone, Default)]
 pub struct Metrics {
+    clock: Clock,
     metrics: Arc<Mutex<BTreeMap<String, Metric>>>,
 }
 
 impl Metrics {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), metrics: Arc::default() }
+    }
+
     /// The counter called `name`; the same one each time it is asked for.
     pub fn counter(&self, name: &str) -> Counter {
         let mut metrics = self.metrics.lock();
@@ -105,9 +112,19 @@ impl Metrics {
         self.metrics.lock().insert(name.to_owned(), Metric::Gauge(Arc::new(value)));
     }
 
-    /// The timer called `name`, which appears as `<name>_ms` and, with a window, with statistics.
+    /// The timer called `name`, which appears as `<name>_ms` once it has a value.
     pub fn timer(&self, name: &str) -> Timer {
-        let timer = Timer::default();
+        self.add_timer(name, None)
+    }
+
+    /// As [`Metrics::timer`], with the distribution of the values of the last `window`:
+    /// `<name>_ms/count`, `/min`, `/max`, `/p50`, `/p90`, `/p95`, `/p99`, `/p999`, `/p9999`.
+    pub fn timer_with_window(&self, name: &str, window: Duration) -> Timer {
+        self.add_timer(name, Some(window))
+    }
+
+    fn add_timer(&self, name: &str, window: Option<Duration>) -> Timer {
+        let timer = Timer::new(&self.clock, window);
         self.metrics.lock().insert(name.to_owned(), Metric::Timer(timer.clone()));
         timer
     }
@@ -122,6 +139,7 @@ impl Metrics {
     pub async fn snapshot(&self, timeout: Option<Duration>) -> BTreeMap<String, f64> {
         let mut values = BTreeMap::new();
         let mut gauges = FuturesUnordered::new();
+        let mut missing = BTreeSet::new();
         for (name, metric) in &*self.metrics.lock() {
             match metric {
                 Metric::Counter(counter) => {
@@ -130,28 +148,32 @@ impl Metrics {
                 Metric::Timer(timer) => timer.collect(name, &mut values),
                 Metric::Gauge(gauge) => {
                     let name = name.clone();
+                    missing.insert(name.clone());
                     gauges.push(gauge().map(move |value| (name, value)));
                 }
             }
         }
-        let gather = async {
-            while let Some((name, value)) = gauges.next().await {
-                if let Some(value) = value {
-                    values.insert(name, value);
-                }
-            }
+        let mut late = match timeout {
+            None => futures_util::future::pending().boxed(),
+            Some(timeout) => self.clock.sleep(timeout).boxed(),
         };
-        match timeout {
-            None => gather.await,
-            Some(timeout) => {
-                if tokio::time::timeout(timeout, gather).await.is_err() {
-                    crate::vlog!(
-                        1,
-                        "Exceeded timeout of {} when attempting to get metrics",
-                        stout::duration::display(timeout)
-                    );
+        loop {
+            tokio::select! {
+                biased;
+                next = gauges.next() => {
+                    let Some((name, value)) = next else { break };
+                    missing.remove(&name);
+                    values.extend(value.map(|value| (name, value)));
                 }
+                () = &mut late => break,
             }
+        }
+        for name in missing {
+            crate::vlog!(
+                1,
+                "Exceeded timeout of {} when attempting to get metric '{name}'",
+                stout::duration::display(timeout.unwrap_or_default())
+            );
         }
         values
     }

@@ -37,6 +37,7 @@ pub struct Router<P: Process> {
     delegates: HashMap<String, Upid>,
     routes: BTreeMap<String, Route<P>>,
     assets: BTreeMap<String, std::path::PathBuf>,
+    otherwise: Option<OnRequest<P>>,
 }
 
 impl<P: Process> Router<P> {
@@ -47,6 +48,7 @@ impl<P: Process> Router<P> {
             delegates: HashMap::new(),
             routes: BTreeMap::new(),
             assets: BTreeMap::new(),
+            otherwise: None,
         }
     }
 
@@ -124,6 +126,16 @@ impl<P: Process> Router<P> {
         self.assets.insert(name.to_owned(), path.into());
     }
 
+    /// Serves what neither a route nor an asset claims, instead of 404.
+    pub(crate) fn otherwise(
+        &mut self,
+        handler: impl Fn(&mut P, &mut Ctx<P>, Request) -> Response + Send + Sync + 'static,
+    ) {
+        let handler: OnRequest<P> =
+            Box::new(move |process, ctx, request| handler(process, ctx, request).into());
+        self.otherwise = Some(handler);
+    }
+
     /// Runs the handler of a message; gives the message back with its delegate if it has one.
     pub(crate) fn serve_message(
         &self,
@@ -147,10 +159,17 @@ impl<P: Process> Router<P> {
         ctx: &mut Ctx<P>,
         request: Request,
     ) -> Reply {
-        let Some((_, route)) = self.find_route(&request.path) else {
-            return self.asset(&request.path).into();
-        };
-        (route.handler)(process, ctx, request)
+        if let Some((_, route)) = self.find_route(&request.path) {
+            return (route.handler)(process, ctx, request);
+        }
+        match (self.asset(&request.path), &self.otherwise) {
+            (Some(asset), _) => Response::file(asset).into(),
+            (None, Some(otherwise)) => otherwise(process, ctx, request),
+            (None, None) => {
+                crate::vlog!(1, "Returning '404 Not Found' for '{}'", request.path);
+                Response::not_found().into()
+            }
+        }
     }
 
     /// The route that claims `path`, which begins with the actor's id: the longest prefix wins.
@@ -170,17 +189,13 @@ impl<P: Process> Router<P> {
         None
     }
 
-    fn asset(&self, path: &str) -> Response {
+    /// The file that is provided for `path`; whether it exists is another question.
+    fn asset(&self, path: &str) -> Option<std::path::PathBuf> {
         let below = below_id(path);
         let (name, rest) = below.split_once('/').unwrap_or((below, ""));
-        match self.assets.get(name) {
-            None => {
-                crate::vlog!(1, "Returning '404 Not Found' for '{path}'");
-                Response::not_found()
-            }
-            Some(root) if rest.is_empty() => Response::file(root.clone()),
-            Some(root) => Response::file(root.join(rest)),
-        }
+        let root = self.assets.get(name)?;
+        // Joining nothing would add a slash.
+        Some(if rest.is_empty() { root.clone() } else { root.join(rest.trim_start_matches('/')) })
     }
 
     /// The names of all routes with their help texts.

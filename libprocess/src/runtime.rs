@@ -82,6 +82,12 @@ impl WeakRuntime {
     }
 }
 
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Runtime({})", self.inner.address)
+    }
+}
+
 impl Runtime {
     /// Binds the port, starts the threads and the built-in actors. Upstream:
     /// `process::initialize`.
@@ -92,6 +98,7 @@ impl Runtime {
         let (listener, bound, address) = config.bind()?;
         let workers = config.workers();
         let (threads, run_queue) = Threads::start(workers)?;
+        let clock = Clock::default();
         let inner = Inner {
             address,
             bound,
@@ -99,8 +106,8 @@ impl Runtime {
             delegate: RwLock::new(config.delegate.clone()),
             disabled_endpoints: RwLock::default(),
             authenticators: RwLock::default(),
-            clock: Clock::default(),
-            metrics: Metrics::default(),
+            metrics: Metrics::new(&clock),
+            clock,
             cells: RwLock::default(),
             ids: Mutex::default(),
             links: Mutex::default(),

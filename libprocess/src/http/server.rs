@@ -12,19 +12,23 @@ use actix_http::Payload;
 use actix_service::{IntoServiceFactory, Service, ServiceFactory};
 use actix_web::body::{BodyStream, SizedStream};
 use actix_web::dev::{AppConfig, ServiceResponse};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use http::{HeaderMap, Method, StatusCode, header};
-use tokio::sync::oneshot;
 
-use crate::event::{HttpEvent, Untyped};
-use crate::http::auth::Authentication;
 use crate::http::{Body, Request, Response, body};
-use crate::runtime::{Runtime, WeakRuntime};
+use crate::runtime::WeakRuntime;
 use crate::wire::decode::{HttpRequest as Decoded, MAX_BODY_BYTES};
 use crate::wire::percent;
+
+/// What a request asks for, not decoded.
+#[derive(Clone, Default)]
+struct Target {
+    path: String,
+    query: String,
+}
 
 type Call = dyn Fn(actix_http::Request) -> LocalBoxFuture<'static, Option<ServiceResponse>>;
 
@@ -51,24 +55,19 @@ impl Site {
         Self { call: Box::new(call) }
     }
 
-    /// Gives the response to a decoded request; `None` if it cannot be routed at all.
+    /// Gives the response to a decoded request; `None` if the application has failed.
     pub(crate) fn call(
         &self,
         request: Decoded,
         client: SocketAddr,
     ) -> LocalBoxFuture<'static, Option<ServiceResponse>> {
-        let target = match request.query.is_empty() {
-            true => request.path,
-            false => format!("{}?{}", request.path, request.query),
-        };
-        let Ok(uri) = target.parse::<actix_web::http::Uri>() else {
-            return Box::pin(async { None });
-        };
         let (_, mut payload) = actix_http::h1::Payload::create(true);
         payload.unread_data(request.body);
         let mut converted = actix_http::Request::with_payload(Payload::from(payload));
+        // As sent: upstream takes paths that are no URIs by today's rules.
+        let target = Target { path: request.path, query: request.query };
+        converted.extensions_mut().insert(target);
         let head = converted.head_mut();
-        head.uri = uri;
         head.peer_addr = Some(client);
         if let Ok(method) = request.method.as_str().parse() {
             head.method = method;
@@ -92,7 +91,7 @@ async fn serve(request: HttpRequest, body: Bytes, runtime: web::Data<WeakRuntime
     let accept = request.headers().get(actix_http::header::ACCEPT_ENCODING);
     let accept = accept.and_then(|accept| accept.to_str().ok()).map(str::to_owned);
     let response = match convert(&request, body) {
-        Some(request) => route(&runtime, request).await,
+        Some(request) => runtime.request(request).await,
         None => Response::new(StatusCode::BAD_REQUEST),
     };
     respond(response, accept.as_deref()).await
@@ -104,78 +103,16 @@ fn convert(request: &HttpRequest, body: Bytes) -> Option<Request> {
         let name = name.as_str().parse::<header::HeaderName>().ok()?;
         headers.insert(name, header::HeaderValue::from_bytes(value.as_bytes()).ok()?);
     }
+    let Target { path, query } = request.extensions_mut().remove().unwrap_or_default();
     Some(Request {
         method: request.method().as_str().parse::<Method>().ok()?,
-        path: request.uri().path().to_owned(),
-        query: percent::decode_query(request.query_string()).ok()?,
+        path,
+        query: percent::decode_query(&query).ok()?,
         headers,
         body,
         client: request.peer_addr(),
         principal: None,
     })
-}
-
-/// Finds the actor for a request and gives what it answers.
-async fn route(runtime: &Runtime, mut request: Request) -> Response {
-    if !request.path.starts_with('/') {
-        crate::vlog!(1, "Returning '400 Bad Request' for '{}'", request.path);
-        return Response::new(StatusCode::BAD_REQUEST);
-    }
-    if request.path.contains("/..") {
-        crate::vlog!(
-            1,
-            "Returning '404 Not Found' for '{}' (ignoring requests with relative paths)",
-            request.path
-        );
-        return Response::not_found();
-    }
-    let Some((id, path)) = addressee(runtime, &request.path) else {
-        crate::vlog!(1, "Returning '404 Not Found' for '{}'", request.path);
-        return Response::not_found();
-    };
-    request.path = path;
-    if runtime.is_disabled(&request.path) {
-        crate::vlog!(
-            1,
-            "Returning '403 Forbidden' for '{}' (firewall rule forbids request)",
-            request.path
-        );
-        return Response::forbidden(format!("Endpoint '{}' is disabled", request.path));
-    }
-    let Some(cell) = runtime.cell(&id) else { return Response::not_found() };
-    if let Some(realm) = cell.routes().realm(&request.path) {
-        match runtime.authenticator(&realm) {
-            None => crate::vlog!(
-                2,
-                "Request for '{}' requires authentication in realm '{realm}' but no \
-                 authenticator found",
-                request.path
-            ),
-            Some(authenticator) => match authenticator.authenticate(&request).await {
-                Authentication::Principal(principal) => request.principal = Some(principal),
-                Authentication::Refused(response) => return *response,
-            },
-        }
-    }
-    let (responder, response) = oneshot::channel();
-    cell.deliver(Untyped::Http(HttpEvent { request, responder }));
-    // A handler that drops the request without a word has failed.
-    response.await.unwrap_or_else(|_| Response::service_unavailable())
-}
-
-/// The id of the actor that a path is for, and the path with the delegate's id in it where the
-/// delegate stands in.
-fn addressee(runtime: &Runtime, path: &str) -> Option<(String, String)> {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let is_rooted = !path.starts_with("//");
-    let decoded = percent::decode(first.as_bytes()).ok()?;
-    let id = String::from_utf8(decoded.into_owned()).ok()?;
-    if is_rooted && !id.is_empty() && runtime.cell(&id).is_some() {
-        return Some((id, path.to_owned()));
-    }
-    let delegate = runtime.delegate()?;
-    let path = if path == "/" { format!("/{delegate}") } else { format!("/{delegate}{path}") };
-    Some((delegate, path))
 }
 
 /// An actor's response as actix-web's, compressed where the client takes that.

@@ -5,6 +5,7 @@
 //!
 //! Upstream: `internal::decode_recv`, `ProcessManager::handle`, `HttpProxy`.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::ServiceResponse;
 use bytes::BytesMut;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -33,6 +35,11 @@ const OWED_MAX: usize = 1024;
 
 /// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
 const READ_BYTES: usize = 80 << 10;
+
+thread_local! {
+    /// Where the connections of a thread read to, one at a time: an idle one holds no memory.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
 
 /// How much a client may send ahead while a stream is open to it, in bytes.
 const AHEAD_BYTES_MAX: usize = 1 << 20;
@@ -145,16 +152,15 @@ impl Connection {
     }
 
     fn read(&mut self) -> Read {
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.try_read(&mut buffer) {
+        SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
             Ok(0) => Read::End,
             Ok(count) => {
-                self.decoder.feed(&buffer[..count]);
+                self.decoder.feed(&scratch[..count]);
                 Read::Some
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Read::Nothing,
             Err(_) => Read::End,
-        }
+        })
     }
 
     /// Acts on everything that is complete.
@@ -227,7 +233,15 @@ impl Connection {
     fn handle_request(&mut self, request: HttpRequest) {
         let is_last = !request.keep_alive;
         self.deaf |= is_last;
-        let work = Work(actix::spawn(self.site.call(request, self.peer)));
+        let mut call = self.site.call(request, self.peer);
+        // Begun here and now: a message behind it must not overtake it.
+        let begun = (&mut call).now_or_never();
+        let work = Work(actix::spawn(async move {
+            match begun {
+                Some(response) => response,
+                None => call.await,
+            }
+        }));
         self.owed.push_back(Owed { what: What::Response(work), is_last });
     }
 

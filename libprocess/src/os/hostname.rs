@@ -19,7 +19,7 @@ pub fn of_this_host() -> io::Result<String> {
 /// # Errors
 /// What the resolver says, when it cannot be asked.
 pub fn of_ip(ip: Ipv4Addr) -> io::Result<String> {
-    dns_lookup::lookup_addr(&IpAddr::V4(ip)).map_err(Into::into)
+    dns_lookup::lookup_addr(&IpAddr::V4(ip))
 }
 
 /// The first IPv4 address of a host.

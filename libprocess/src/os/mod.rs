@@ -2,6 +2,7 @@
 //! where `unsafe` may stand. Called by the rest of libprocess; knows no actors.
 //! Upstream: `stout/os.hpp`, `process/{subprocess,reap}.hpp`.
 
+pub mod host;
 pub mod hostname;
 pub(crate) mod localtime;
 pub(crate) mod signals;
