@@ -15,6 +15,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
+use stout::duration::{self, DurationError};
+use stout::number::{self, NotANumber};
 
 use crate::clock::Clock;
 use crate::process::{Ctx, Process};
@@ -39,14 +41,34 @@ impl Default for SnapshotRate {
 
 impl SnapshotRate {
     /// Reads `<number>/<duration>`; an empty text is no limit.
-    pub fn parse(text: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    /// When there are no two parts, without a reason; with one if a part is wrong.
+    pub fn parse(text: &str) -> Result<Self, Option<BadRate>> {
         if text.is_empty() {
-            return Some(Self::Unlimited);
+            return Ok(Self::Unlimited);
         }
-        let (count, interval) = text.split_once('/')?;
-        let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
-        Some(Self::Every(stout::duration::parse(interval).ok()? / count))
+        let [count, interval] = stout::text::tokenize(text, "/")[..] else { return Err(None) };
+        let count: i32 = number::numify(count).map_err(BadRate::Requests)?;
+        let interval = duration::parse(interval).map_err(BadRate::Interval)?;
+        let count = u32::try_from(count).ok().filter(|count| *count > 0);
+        let count = count.filter(|_| !interval.is_zero()).ok_or(BadRate::Zero)?;
+        Ok(Self::Every(interval / count))
     }
+}
+
+/// Why a rate cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRate {
+    /// The first part is no number.
+    #[error("Failed to parse the number of requests: {0}")]
+    Requests(NotANumber),
+    /// The second part is no duration.
+    #[error("Failed to parse the interval: {0}")]
+    Interval(DurationError),
+    /// There is nothing to divide by. Upstream fails a check.
+    #[error("both must be greater than zero")]
+    Zero,
 }
 
 /// A number that only grows, and can be reset by removing it. Upstream: `metrics::Counter`.
@@ -172,7 +194,7 @@ impl Metrics {
             crate::vlog!(
                 1,
                 "Exceeded timeout of {} when attempting to get metric '{name}'",
-                stout::duration::display(timeout.unwrap_or_default())
+                duration::display(timeout.unwrap_or_default())
             );
         }
         values

@@ -306,11 +306,11 @@ impl Runtime {
         crate::vlog!(3, "Clock is settled");
     }
 
-    /// Ends all actors, then the threads. Must not be called from an actor.
+    /// Ends all actors in the order of their ids, then the threads, and closes all sockets: the
+    /// port is free afterwards. Must not be called from an actor or a future of this runtime.
     /// Upstream: `process::finalize`.
     pub async fn shutdown(&self) {
-        let cells: Vec<_> = self.inner.cells.read().values().cloned().collect();
-        for cell in cells {
+        for cell in self.cells().into_values() {
             let ended = cell.watch_end();
             cell.terminate(Inject::Back);
             if let Some(ended) = ended {
@@ -319,6 +319,7 @@ impl Runtime {
             }
         }
         self.inner.threads.stop();
+        self.inner.threads.ended().await;
     }
 
     pub(crate) fn downgrade(&self) -> WeakRuntime {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::metrics::SnapshotRate;
+use crate::metrics::{BadRate, SnapshotRate};
 use crate::os::hostname;
 use crate::pid::Address;
 use crate::router::Schema;
@@ -68,17 +68,23 @@ pub enum ConfigError {
     },
     /// A rate that is not of the form `<number>/<duration>`.
     #[error(
-        "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT '{0}' \
-         (format is <number of requests>/<interval duration>)"
+        "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT '{value}' \
+         (format is <number of requests>/<interval duration>){}",
+        after_colon(reason)
     )]
-    SnapshotRate(String),
+    SnapshotRate {
+        /// Its value.
+        value: String,
+        /// What is wrong with it, where its form is right.
+        reason: Option<BadRate>,
+    },
 }
 
 /// Why a runtime cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The port cannot be bound.
-    #[error("Failed to initialize: Failed to bind on {address}: {source}")]
+    #[error("Failed to initialize: Failed to bind on {address}: {}", doubled(source))]
     Bind {
         /// The address asked for.
         address: SocketAddrV4,
@@ -107,6 +113,21 @@ pub enum StartError {
     Builtin(#[from] crate::runtime::AlreadyRunning),
 }
 
+fn after_colon(reason: &Option<BadRate>) -> String {
+    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+/// An error of the system in the words of glog's `PLOG`, after the same words.
+fn doubled(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        None => error.to_string(),
+        Some(code) => {
+            let words = nix::errno::Errno::from_raw(code).desc();
+            format!("{words}: {words} [{code}]")
+        }
+    }
+}
+
 impl Config {
     /// Reads the `LIBPROCESS_*` variables through `get`.
     ///
@@ -124,7 +145,8 @@ impl Config {
             num_worker_threads: parse_workers(get("LIBPROCESS_NUM_WORKER_THREADS")),
             snapshot_rate: match rate {
                 None => SnapshotRate::default(),
-                Some(text) => SnapshotRate::parse(&text).ok_or(ConfigError::SnapshotRate(text))?,
+                Some(value) => SnapshotRate::parse(&value)
+                    .map_err(|reason| ConfigError::SnapshotRate { value, reason })?,
             },
             enable_profiler: get("LIBPROCESS_ENABLE_PROFILER").as_deref() == Some("1"),
             ..Self::default()
@@ -224,6 +246,13 @@ mod tests {
             "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT 'x' \
              (format is <number of requests>/<interval duration>)",
         );
+        check(
+            "LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT",
+            "2/s",
+            "Failed to parse LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT '2/s' \
+             (format is <number of requests>/<interval duration>): \
+             Failed to parse the interval: Failed to convert '' to number",
+        );
     }
 
     #[test]
@@ -245,7 +274,10 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         let config = Config { ip: Some(Ipv4Addr::LOCALHOST), port, ..Config::default() };
         let error = config.bind().expect_err("taken").to_string();
-        let start = format!("Failed to initialize: Failed to bind on 127.0.0.1:{port}: Address");
-        assert!(error.starts_with(&start), "{error}");
+        let expected = format!(
+            "Failed to initialize: Failed to bind on 127.0.0.1:{port}: Address already in use: \
+             Address already in use [98]"
+        );
+        assert_eq!(error, expected);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle, System};
 use async_channel::{Receiver, Sender};
+use tokio::sync::watch;
 
 use crate::mailbox::AnyCell;
 use crate::net::listener;
@@ -24,13 +25,17 @@ pub(crate) struct Threads {
     io: ArbiterHandle,
     workers: Vec<ArbiterHandle>,
     ready: Sender<Arc<dyn AnyCell>>,
+    /// Closed when the thread for input and output has ended.
+    ended: watch::Receiver<()>,
 }
 
 impl Threads {
     /// Starts one thread for input and output and `workers` for actors.
     pub(crate) fn start(workers: usize) -> Result<(Self, RunQueue), StartError> {
         let (started, start) = std::sync::mpsc::channel();
+        let (running, ended) = watch::channel(());
         let run = move || {
+            let _running = running;
             let system = System::new();
             let arbiters: Vec<_> = (0..workers).map(|_| Arbiter::new().handle()).collect();
             let io = Arbiter::current();
@@ -42,7 +47,7 @@ impl Threads {
         thread.spawn(run).map_err(StartError::Threads)?;
         let (system, io, workers) = start.recv().map_err(|_| StartError::NoThreads)?;
         let (ready, queue) = async_channel::unbounded();
-        Ok((Self { system, io, workers, ready }, queue))
+        Ok((Self { system, io, workers, ready, ended }, queue))
     }
 
     /// Lets every worker serve actors for as long as the runtime lives.
@@ -74,6 +79,12 @@ impl Threads {
 
     pub(crate) fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.io.spawn(future);
+    }
+
+    /// Completes when the thread for input and output has ended and all sockets are closed.
+    pub(crate) async fn ended(&self) {
+        // Nothing is ever sent: this ends with an error when the thread does.
+        let _ = self.ended.clone().changed().await;
     }
 
     pub(crate) fn stop(&self) {
