@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
@@ -28,10 +29,14 @@ const QUEUED_BYTES_MAX: usize = 512 << 20;
 /// The largest buffer that an idle connection keeps, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 64 << 10;
 
+/// How long a connection opened by a send waits for another message. Upstream closes it at once,
+/// so that a chatty actor opens one connection after the other.
+const LINGER: Duration = Duration::from_millis(10);
+
 /// Whether a connection ends when it has nothing more to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Opened by a send; closed when it has sent everything.
+    /// Opened by a send; closed soon after it has sent everything.
     Ephemeral,
     /// Opened by a link; closed only by the other side.
     Persistent,
@@ -87,17 +92,27 @@ impl Connection {
         Queued::Yes
     }
 
-    /// Swaps what waits into `sent`, which is empty; false when there will be nothing more: the
-    /// connection is closed, or an ephemeral one that has sent everything and closes now.
+    /// Swaps what waits into `sent`, which is empty; false when there will be nothing more.
     fn take(&self, sent: &mut BytesMut) -> bool {
         let mut queue = self.queue.lock();
         queue.overflown = false;
-        if queue.closed || (self.kind == Kind::Ephemeral && queue.bytes.is_empty()) {
-            queue.closed = true;
-            return false;
-        }
         std::mem::swap(&mut queue.bytes, sent);
-        true
+        !queue.closed
+    }
+
+    /// Waits for more to send; false if the connection ends instead, because it is closed or has
+    /// had nothing to send for a while.
+    async fn wait(&self) -> bool {
+        match self.kind {
+            Kind::Persistent => self.changed.notified().await,
+            Kind::Ephemeral => {
+                if tokio::time::timeout(LINGER, self.changed.notified()).await.is_err() {
+                    let mut queue = self.queue.lock();
+                    queue.closed |= queue.bytes.is_empty();
+                }
+            }
+        }
+        !self.queue.lock().closed
     }
 
     /// Ends the connection for its task and for those who would send; gives what still waited.
@@ -291,8 +306,10 @@ async fn send_queued(connection: &Connection, mut write: OwnedWriteHalf) {
     let mut sent = BytesMut::new();
     while connection.take(&mut sent) {
         if sent.is_empty() {
-            connection.changed.notified().await;
-            continue;
+            if connection.wait().await {
+                continue;
+            }
+            break;
         }
         if let Err(error) = write.write_all(&sent).await {
             return crate::vlog!(1, "Socket error while sending: {error}");
