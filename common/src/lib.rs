@@ -22,3 +22,9 @@ pub mod acls;
 pub mod content_type;
 pub mod credentials;
 pub mod recordio;
+
+pub mod wait_status;
+
+/// The release of Mesos that we stand in for, as logs and `/version` show it. Upstream:
+/// `MESOS_VERSION`.
+pub const VERSION: &str = "0.28.3";
