@@ -24,6 +24,7 @@ pub mod sync;
 
 mod builtin;
 pub use builtin::files;
+pub mod embed;
 pub mod logging;
 pub mod metrics;
 pub mod os;

@@ -13,6 +13,7 @@ use std::future::Future;
 use std::net::SocketAddrV4;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -306,8 +307,17 @@ impl Runtime {
         crate::vlog!(3, "Clock is settled");
     }
 
+    /// Completes when all that was sent so far has been given to the system, or its connection has
+    /// failed, but `at_most` after so long: a process may end then without losing its last words.
+    pub async fn flush(&self, at_most: Duration) {
+        if tokio::time::timeout(at_most, self.outgoing().flush()).await.is_err() {
+            crate::vlog!(1, "Gave up sending after {}", stout::duration::display(at_most));
+        }
+    }
+
     /// Ends all actors in the order of their ids, then the threads, and closes all sockets: the
-    /// port is free afterwards. Must not be called from an actor or a future of this runtime.
+    /// port is free afterwards. Called from an actor or a future of this runtime, it never
+    /// completes.
     /// Upstream: `process::finalize`.
     pub async fn shutdown(&self) {
         for cell in self.cells().into_values() {

@@ -25,9 +25,11 @@
 
 pub(crate) mod filter;
 mod intercept;
+mod peer;
 
 pub use filter::{Envelope, Installed, Verdict};
 pub use intercept::{Caught, Intercept, Next, Tally};
+pub use peer::Peer;
 
 use std::future::Future;
 use std::net::Ipv4Addr;

@@ -1,5 +1,7 @@
 //! What actors may rely on, within one runtime and between two of them on real sockets.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use libprocess::http::Response;
 use libprocess::testing::{runtime, wait};
@@ -141,4 +143,27 @@ fn http_test_get_reaches_the_route() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\nDate: "), "{answer}");
     assert!(answer.ends_with("Content-Length: 18\r\n\r\nGET /witness/hello"), "{answer}");
     wait(runtime.shutdown());
+}
+
+#[test]
+fn what_was_sent_before_a_flush_is_with_the_system_after_it() {
+    use std::io::Read;
+    const BYTES: usize = 4 << 20;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = match listener.local_addr().unwrap() {
+        std::net::SocketAddr::V4(address) => address.into(),
+        std::net::SocketAddr::V6(_) => unreachable!("bound to IPv4"),
+    };
+    let runtime = runtime();
+    let to = Upid::new("peer", address);
+    runtime.post(&Upid::empty(), &to, "big", vec![0; BYTES].into());
+    let read = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).unwrap();
+        read.len()
+    });
+    wait(runtime.flush(Duration::from_secs(30)));
+    wait(runtime.shutdown());
+    assert!(read.join().unwrap() > BYTES);
 }

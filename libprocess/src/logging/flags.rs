@@ -1,10 +1,12 @@
 //! What may be configured: the daemons' logging flags and glog's `GLOG_*` variables, and what
-//! follows from both. Called by `init.rs`; pure. The flags are declared by the daemons.
+//! follows from both. Called by `init.rs`, and as a group of flags by daemons and drivers; pure.
 //! Upstream: `logging::Flags`, the first half of `logging::initialize`, `getLogFile`,
 //! `getLogSeverity`, glog's `GLOG_DEFINE_*`.
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use stout::flags::{Flag, Flags};
 
 use super::glog::{Severity, basename};
 use super::vlog::{VModule, leading_int};
@@ -37,6 +39,44 @@ impl Default for Config {
             external_log_file: None,
         }
     }
+}
+
+impl Flags for Config {
+    const FLAGS: &'static [Flag<Self>] = &[
+        Flag::new("quiet", "Write no log lines to stderr", |flags| &mut flags.quiet),
+        Flag::new(
+            "logging_level",
+            "The mildest severity that is logged: `INFO`, `WARNING` or `ERROR`.\n\
+             With `--quiet` this is about the files in `--log_dir` only.",
+            |flags| &mut flags.logging_level,
+        ),
+        Flag::new(
+            "log_dir",
+            "Where to write log files; without it there are none.\n\
+             Has no influence on stderr. The log file appears in the web UI.",
+            |flags| &mut flags.log_dir,
+        ),
+        Flag::new(
+            "logbufsecs",
+            "For how many seconds lines may wait in memory before they are\n\
+             written to a file; 0 writes each at once.",
+            |flags| &mut flags.logbufsecs,
+        ),
+        Flag::new(
+            "initialize_driver_logging",
+            "Whether scheduler and executor drivers log as described here.\n\
+             Their logs are apart from those of master and slave. Of no\n\
+             consequence for users of the HTTP APIs.",
+            |flags| &mut flags.initialize_driver_logging,
+        ),
+        Flag::new(
+            "external_log_file",
+            "A log file that something else writes, such as syslog, to be shown\n\
+             in the web UI and over HTTP; it goes before `--log_dir` there.\n\
+             Pointless together with `--quiet`.",
+            |flags| &mut flags.external_log_file,
+        ),
+    ];
 }
 
 /// `--logging_level` is none of the three names.

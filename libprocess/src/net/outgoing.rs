@@ -49,6 +49,8 @@ struct Queue {
     closed: bool,
     /// The limit was hit and logged; cleared when the queue has been sent.
     overflown: bool,
+    /// What was taken is not with the system yet.
+    sending: bool,
 }
 
 struct Connection {
@@ -56,6 +58,8 @@ struct Connection {
     kind: Kind,
     queue: Mutex<Queue>,
     changed: Notify,
+    /// Told when nothing waits or is being sent any more.
+    flushed: Notify,
 }
 
 /// What became of a message that was put on a connection.
@@ -68,7 +72,7 @@ enum Queued {
 impl Connection {
     fn new(peer: Address, kind: Kind, bytes: BytesMut) -> Arc<Self> {
         let queue = Mutex::new(Queue { bytes, ..Queue::default() });
-        Arc::new(Self { peer, kind, queue, changed: Notify::new() })
+        Arc::new(Self { peer, kind, queue, changed: Notify::new(), flushed: Notify::new() })
     }
 
     fn push(&self, message: &Message, to: &Upid) -> Queued {
@@ -96,6 +100,10 @@ impl Connection {
     fn take(&self, sent: &mut BytesMut) -> bool {
         let mut queue = self.queue.lock();
         queue.overflown = false;
+        queue.sending = !queue.bytes.is_empty();
+        if !queue.sending {
+            self.flushed.notify_waiters();
+        }
         std::mem::swap(&mut queue.bytes, sent);
         !queue.closed
     }
@@ -122,7 +130,23 @@ impl Connection {
         let rest = std::mem::take(&mut queue.bytes);
         drop(queue);
         self.changed.notify_one();
+        self.flushed.notify_waiters();
         rest
+    }
+
+    fn is_flushed(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.closed || (queue.bytes.is_empty() && !queue.sending)
+    }
+
+    /// Completes when everything has been given to the system, or is lost.
+    async fn flush(&self) {
+        let flushed = self.flushed.notified();
+        tokio::pin!(flushed);
+        flushed.as_mut().enable();
+        if !self.is_flushed() {
+            flushed.await;
+        }
     }
 }
 
@@ -243,6 +267,19 @@ impl Outgoing {
                 peer.links.retain(|(_, id)| *id != linker.id);
             }
         }
+    }
+
+    /// Completes when everything has been given to the system, or is lost.
+    pub(crate) async fn flush(&self) {
+        while let Some(connection) = self.unflushed() {
+            connection.flush().await;
+        }
+    }
+
+    fn unflushed(&self) -> Option<Arc<Connection>> {
+        let table = self.table.lock();
+        let connections = table.peers.values().flat_map(|peer| [&peer.persistent, &peer.ephemeral]);
+        connections.flatten().find(|connection| !connection.is_flushed()).cloned()
     }
 
     fn open(&self, connection: Arc<Connection>) {
