@@ -53,7 +53,7 @@ pub enum DownloadError {
     #[error("Error downloading resource, received HTTP return code {0}")]
     Refused(u16),
     /// There is no hadoop client, or it does not work.
-    #[error("Failed to create HDFS client: Failed to execute '{} version': {why}", client.display())]
+    #[error("Failed to create HDFS client: '{} version' failed: {why}", client.display())]
     NoHadoop {
         /// The client.
         client: PathBuf,

@@ -23,7 +23,7 @@ use tracing::{error, warn};
 
 use crate::config::Config;
 use crate::launcher::killtree::{Family, killtree};
-use crate::launcher::posix::reap;
+use crate::launcher::posix::adopt;
 use crate::users::{self, UserError};
 
 mod archive;
@@ -43,7 +43,10 @@ pub enum FetchError {
     #[error("Could not fetch: {0}")]
     Uri(#[from] uri::UriError),
     /// The user does not exist, or the sandbox could not be given to him.
-    #[error("Failed to chown directory: {} to user: {user} with error: {source}", sandbox.display())]
+    #[error(
+        "Failed to chown directory: {} to user: {user} with error: {source}",
+        sandbox.display()
+    )]
     Chown {
         /// The sandbox.
         sandbox: PathBuf,
@@ -145,16 +148,13 @@ impl Fetcher {
             .stderr(stderr)
             .spawn()
             .map_err(FetchError::NotStarted)?;
-        let leader = child.id().and_then(|pid| i32::try_from(pid).ok());
-        let exit = reap(child);
+        let (leader, exit) = adopt(child).map_err(FetchError::NotStarted)?;
         let status = match future::select(exit.clone(), Box::pin(killed.notified())).await {
             Either::Left((status, _)) => status,
             Either::Right(_) => {
-                if let Some(leader) = leader {
-                    let family = Family { leader, reaped: exit.peek().is_some(), marker: None };
-                    if let Err(why) = spawn_blocking(move || killtree(&family)).await? {
-                        error!("Failed to kill the fetcher of container '{container_id}': {why}");
-                    }
+                let family = Family { leader, marker: None };
+                if let Err(why) = spawn_blocking(move || killtree(&family)).await? {
+                    error!("Failed to kill the fetcher of container '{container_id}': {why}");
                 }
                 exit.await
             }

@@ -29,14 +29,21 @@ pub enum KillError {
     },
 }
 
-/// How to recognise a container's processes.
+/// The process that a family descends from, told from later ones of the same number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leader {
+    /// Its number; that of its session and group, too, unless it was ended too early.
+    pub(crate) pid: i32,
+    /// When it started, as the process table says.
+    pub(crate) started: u64,
+}
+
+/// How to recognise the processes that belong together.
 #[derive(Debug)]
 pub(crate) struct Family {
-    /// The process that was forked; it led its session and group if it was not ended too early.
-    pub(crate) leader: i32,
-    /// Whether it has been reaped, so that its number may belong to somebody else by now.
-    pub(crate) reaped: bool,
-    /// A variable and value that only this container's processes were started with.
+    /// Where they come from; it need not be there any more.
+    pub(crate) leader: Leader,
+    /// A variable and value that only they were started with.
     pub(crate) marker: Option<(String, String)>,
 }
 
@@ -103,7 +110,9 @@ fn members(
     seeds: BTreeSet<i32>,
     own_pid: i32,
 ) -> BTreeSet<i32> {
-    let leader = table.0.get(&family.leader).filter(|_| !family.reaped);
+    let Leader { pid: number, started } = family.leader;
+    let bearer = table.0.get(&number);
+    let leader = bearer.filter(|process| process.started == started);
     let outside: Vec<_> = [Some(own_pid), leader.map(|leader| leader.parent)]
         .into_iter()
         .flatten()
@@ -111,13 +120,12 @@ fn members(
         .collect();
     let mut queue: Vec<i32> = seeds.into_iter().collect();
     if leader.is_some() {
-        queue.push(family.leader);
-    } else if !table.0.contains_key(&family.leader) {
+        queue.push(number);
+    } else if bearer.is_none() {
         // The kernel reuses a number only when no group or session bears it any more; so if the
         // number is free, those that bear it are still the leader's.
-        queue.extend(table.matching(|process| {
-            process.group == family.leader || process.session == family.leader
-        }));
+        queue
+            .extend(table.matching(|process| process.group == number || process.session == number));
     }
     let mut visited = BTreeSet::new();
     while let Some(pid) = queue.pop() {
@@ -140,7 +148,7 @@ fn members(
 
 #[cfg(test)]
 mod tests {
-    use super::{Family, members};
+    use super::{Family, Leader, members};
     use crate::linux::processes::{Process, ProcessTable};
 
     /// Rows of pid, parent, group, session; we are process 10 in group and session 10.
@@ -150,6 +158,7 @@ mod tests {
                 parent,
                 group,
                 session,
+                started: 1,
                 zombie: false,
                 user_secs: 0.0,
                 system_secs: 0.0,
@@ -160,8 +169,8 @@ mod tests {
         ProcessTable(rows.iter().map(process).collect())
     }
 
-    fn check(rows: &[(i32, i32, i32, i32)], reaped: bool, seeds: &[i32], expected: &[i32]) {
-        let family = Family { leader: 20, reaped, marker: None };
+    fn check(rows: &[(i32, i32, i32, i32)], started: u64, seeds: &[i32], expected: &[i32]) {
+        let family = Family { leader: Leader { pid: 20, started }, marker: None };
         let found = members(&table(rows), &family, seeds.iter().copied().collect(), 10);
         assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{rows:?}");
     }
@@ -187,31 +196,31 @@ mod tests {
             orphan_of_grandchild_session,
             stranger,
         ];
-        check(&rows, false, &[], &[20, 21, 22, 23, 24]);
+        check(&rows, 1, &[], &[20, 21, 22, 23, 24]);
     }
 
     #[test]
     fn a_leader_that_still_shares_our_session_does_not_take_us_along() {
-        check(&[INIT, SLAVE, (20, 10, 10, 10), (21, 20, 10, 10)], false, &[], &[20, 21]);
+        check(&[INIT, SLAVE, (20, 10, 10, 10), (21, 20, 10, 10)], 1, &[], &[20, 21]);
     }
 
     #[test]
     fn the_session_of_a_reaped_leader_is_found() {
-        check(&[INIT, SLAVE, (21, 1, 20, 20), (22, 1, 22, 20)], true, &[], &[21, 22]);
+        check(&[INIT, SLAVE, (21, 1, 20, 20), (22, 1, 22, 20)], 1, &[], &[21, 22]);
     }
 
     #[test]
     fn a_reused_number_is_left_alone() {
-        check(&[INIT, SLAVE, LEADER, (21, 20, 20, 20)], true, &[], &[]);
+        check(&[INIT, SLAVE, LEADER, (21, 20, 20, 20)], 2, &[], &[]);
     }
 
     #[test]
     fn marked_orphans_are_found_with_what_they_started() {
-        check(&[INIT, SLAVE, (40, 1, 40, 40), (41, 40, 41, 41)], true, &[40], &[40, 41]);
+        check(&[INIT, SLAVE, (40, 1, 40, 40), (41, 40, 41, 41)], 1, &[40], &[40, 41]);
     }
 
     #[test]
     fn we_are_never_a_member() {
-        check(&[INIT, SLAVE], true, &[10], &[]);
+        check(&[INIT, SLAVE], 1, &[10], &[]);
     }
 }

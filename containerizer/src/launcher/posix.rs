@@ -17,8 +17,9 @@ use parking_lot::Mutex;
 use tokio::process::{Child, Command};
 use tracing::{info, warn};
 
-use crate::launcher::killtree::{Family, killtree};
+use crate::launcher::killtree::{Family, Leader, killtree};
 use crate::launcher::{Exit, ForkPlan, Forked, Launcher, LauncherError, Output};
+use crate::linux::processes::started;
 
 /// Launches into sessions, kills by sessions, groups and descent.
 #[derive(Debug, Default)]
@@ -28,8 +29,8 @@ pub(crate) struct PosixLauncher {
 
 #[derive(Debug)]
 struct Launched {
-    forked: Forked,
-    marker: Option<(String, String)>,
+    family: Family,
+    exit: Exit,
 }
 
 impl Launcher for PosixLauncher {
@@ -43,25 +44,21 @@ impl Launcher for PosixLauncher {
             .as_ref()
             .and_then(|name| plan.environment.get(name).map(|value| (name.clone(), value.clone())));
         let child = spawn(plan).map_err(LauncherError::Fork)?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid.expect("a process that nobody has waited for has a number");
-        info!("Forked child with pid '{pid}' for container '{container_id}'");
-        let forked = Forked { pid, exit: reap(child) };
-        let launched = Launched { forked: forked.clone(), marker };
+        let (leader, exit) = adopt(child).map_err(LauncherError::Fork)?;
+        info!("Forked child with pid '{}' for container '{container_id}'", leader.pid);
+        let launched = Launched { family: Family { leader, marker }, exit: exit.clone() };
         containers.insert(container_id.clone(), launched);
-        Ok(forked)
+        Ok(Forked { pid: leader.pid, exit })
     }
 
     fn destroy(&self, container_id: &ContainerId) -> BoxFuture<'static, Result<(), LauncherError>> {
-        let Some(Launched { forked, marker }) = self.containers.lock().remove(container_id) else {
+        let Some(Launched { family, exit }) = self.containers.lock().remove(container_id) else {
             return future::ready(Err(LauncherError::UnknownContainer(container_id.clone())))
                 .boxed();
         };
         async move {
-            let reaped = forked.exit.peek().is_some();
-            let family = Family { leader: forked.pid, reaped, marker };
             tokio::task::spawn_blocking(move || killtree(&family)).await??;
-            forked.exit.await;
+            exit.await;
             Ok(())
         }
         .boxed()
@@ -80,8 +77,11 @@ fn spawn(plan: ForkPlan) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Waits for a child in the background, so that it is reaped at once.
-pub(crate) fn reap(mut child: Child) -> Exit {
+/// Takes note of who a child is, and waits for it in the background, so that it is reaped at once.
+pub(crate) fn adopt(mut child: Child) -> io::Result<(Leader, Exit)> {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let pid = pid.expect("a process that nobody has waited for has a number");
+    let leader = Leader { pid, started: started(pid).map_err(io::Error::other)? };
     let exit = async move {
         match child.wait().await {
             Ok(status) => Some(status.into_raw()),
@@ -93,5 +93,5 @@ pub(crate) fn reap(mut child: Child) -> Exit {
     };
     let exit = exit.boxed().shared();
     tokio::spawn(exit.clone());
-    exit
+    Ok((leader, exit))
 }

@@ -14,6 +14,8 @@ pub(crate) struct Process {
     pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) session: i32,
+    /// When it started, in ticks since the host did; tells it from others of the same number.
+    pub(crate) started: u64,
     /// It has ended and waits to be reaped: nothing can be done to it any more.
     pub(crate) zombie: bool,
     pub(crate) user_secs: f64,
@@ -43,6 +45,7 @@ impl ProcessTable {
                 parent: stat.ppid,
                 group: stat.pgrp,
                 session: stat.session,
+                started: stat.starttime,
                 zombie: matches!(stat.state, 'Z' | 'X'),
                 user_secs: stat.utime as f64 / ticks,
                 system_secs: stat.stime as f64 / ticks,
@@ -74,6 +77,11 @@ impl ProcessTable {
     pub(crate) fn matching(&self, wanted: impl Fn(&Process) -> bool) -> impl Iterator<Item = i32> {
         self.0.iter().filter(move |(_, process)| wanted(process)).map(|(pid, _)| *pid)
     }
+}
+
+/// When a process started, in ticks since the host did.
+pub(crate) fn started(pid: i32) -> ProcResult<u64> {
+    procfs::process::Process::new(pid)?.stat().map(|stat| stat.starttime)
 }
 
 /// The processes that were started with `name=value` in their environment and may be asked.

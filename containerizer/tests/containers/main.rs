@@ -5,8 +5,9 @@
 
 mod support;
 
+mod archives;
 mod destroy;
-// mod fetcher;
-// mod helper;
+mod fetcher;
+mod helper;
 mod launch;
 mod usage;
