@@ -90,7 +90,8 @@ pub trait Containerizer: Send + Sync {
         container_id: &ContainerId,
     ) -> BoxFuture<'static, Result<ContainerStatus, ContainerError>>;
 
-    /// How a container ended, once it has. Any number may wait.
+    /// How a container ended, once it has. Any number may wait as long as it has not; if nobody
+    /// did, its end is told to the first who asks.
     fn wait(
         &self,
         container_id: &ContainerId,

@@ -17,6 +17,7 @@ use prost::Message;
 use proto::mesos::containerizer::Termination;
 use proto::mesos::slave::ContainerLimitation;
 use proto::mesos::{ContainerStatus, ResourceStatistics};
+use stout::bounded::BoundedMap;
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
@@ -40,11 +41,16 @@ pub(super) struct Inner {
     pub(super) isolators: Vec<Arc<dyn Isolator>>,
     pub(super) fetcher: Fetcher,
     pub(super) containers: Mutex<BTreeMap<ContainerId, Container>>,
+    /// Ends that came before anybody waited: a process may end before its launch is reported.
+    pub(super) unclaimed: Mutex<BoundedMap<ContainerId, Ended>>,
     pub(super) destroy_errors: AtomicU64,
 }
 
-/// How a container ended; nothing until it has.
-pub(super) type Outcome = Option<Result<Termination, TerminationError>>;
+/// How a container ended.
+pub(super) type Ended = Result<Termination, TerminationError>;
+
+/// How many ends are kept for those who wait late.
+const UNCLAIMED_MAX: usize = 1000;
 
 /// One container.
 pub(super) struct Container {
@@ -57,7 +63,10 @@ pub(super) struct Container {
     pub(super) launching: Arc<tokio::sync::Mutex<()>>,
     /// Tells the launch to hurry.
     pub(super) killed: Arc<Notify>,
-    pub(super) outcome: watch::Sender<Outcome>,
+    /// How it ended; nothing until it has.
+    pub(super) outcome: watch::Sender<Option<Ended>>,
+    /// Whether anybody has waited for that.
+    pub(super) claimed: bool,
 }
 
 impl Container {
@@ -70,6 +79,7 @@ impl Container {
             launching: Arc::default(),
             killed: Arc::default(),
             outcome: watch::Sender::new(None),
+            claimed: false,
         }
     }
 }
@@ -98,6 +108,7 @@ impl MesosContainerizer {
             fetcher: Fetcher::new(config.clone()),
             config,
             containers: Mutex::default(),
+            unclaimed: Mutex::new(BoundedMap::new(UNCLAIMED_MAX)),
             destroy_errors: AtomicU64::new(0),
         }))
     }
@@ -194,10 +205,13 @@ impl Containerizer for MesosContainerizer {
         &self,
         container_id: &ContainerId,
     ) -> BoxFuture<'static, Result<Termination, TerminationError>> {
-        let containers = self.0.containers.lock();
-        let Some(container) = containers.get(container_id) else {
-            return future::ready(Err(TerminationError::Unknown(container_id.clone()))).boxed();
+        let mut containers = self.0.containers.lock();
+        let Some(container) = containers.get_mut(container_id) else {
+            let unknown = || Err(TerminationError::Unknown(container_id.clone()));
+            let ended = self.0.unclaimed.lock().remove(container_id);
+            return future::ready(ended.unwrap_or_else(unknown)).boxed();
         };
+        container.claimed = true;
         let mut outcome = container.outcome.subscribe();
         let container_id = container_id.clone();
         async move {

@@ -14,7 +14,7 @@ use proto::mesos::containerizer::Termination;
 use proto::mesos::slave::ContainerLimitation;
 use tracing::{error, info};
 
-use super::containerizer::Inner;
+use super::containerizer::{Ended, Inner};
 use super::state::{Ending, Stage, termination};
 use crate::errors::TerminationError;
 
@@ -42,10 +42,19 @@ impl Inner {
                 error!("{why}");
                 inner.destroy_errors.fetch_add(1, Ordering::Relaxed);
             }
-            if let Some(container) = inner.containers.lock().remove(&id) {
-                container.outcome.send_replace(Some(outcome));
-            }
+            inner.report(id, outcome);
         });
+    }
+
+    /// Takes a container out of the table and tells its end to those who wait, or keeps it.
+    fn report(&self, id: ContainerId, ended: Ended) {
+        let mut containers = self.containers.lock();
+        match containers.remove(&id) {
+            Some(container) if container.claimed => {
+                container.outcome.send_replace(Some(ended));
+            }
+            _ => drop(self.unclaimed.lock().put(id, ended)),
+        }
     }
 
     /// The first process has ended, so that the container has.

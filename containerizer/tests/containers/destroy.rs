@@ -119,6 +119,18 @@ async fn executors_killed_by_others_are_reaped_at_once() {
     assert_eq!(containerizer.wait(&"c".into()).await.unwrap().status, Some(SIGKILL));
 }
 
+#[tokio::test]
+async fn an_end_is_kept_for_one_who_waits_late() {
+    let host = Host::new();
+    let containerizer = host.containerizer();
+    containerizer.launch(host.spec("c", shell("exit 3"))).await.unwrap();
+    while !containerizer.containers().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(containerizer.wait(&"c".into()).await.unwrap().status, Some(3 << 8));
+    assert!(containerizer.wait(&"c".into()).await.is_err());
+}
+
 /// A gate that an isolator waits at, and its key.
 fn gate() -> (oneshot::Sender<()>, BoxFuture<'static, ()>) {
     let (key, locked) = oneshot::channel();
