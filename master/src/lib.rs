@@ -2,3 +2,6 @@
 
 pub mod allocator;
 pub mod state;
+
+pub mod http;
+pub mod views;

@@ -1,6 +1,7 @@
 //! What a slave has, as both daemons print it: resources, attributes.
 //! Upstream: `model` and `json` of Resources and Attributes in `common/http.cpp`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use proto::mesos::{Attribute, value};
@@ -44,38 +45,57 @@ impl ToJson for Shown<'_, Attributes> {
     }
 }
 
-/// Sums by name; revocable ones apart. A name with several types has several sums.
-fn sums(resources: &Resources) -> BTreeMap<(&'static str, String), ResourceValue> {
-    let mut sums = BTreeMap::new();
+/// All that is called the same and of one type, summed up; what is revocable apart.
+struct Sum<'a> {
+    name: Cow<'a, str>,
+    value: ResourceValue,
+}
+
+/// A name with several types has several sums.
+fn sums(resources: &Resources) -> Vec<Sum<'_>> {
+    let mut sums: Vec<Sum<'_>> = Vec::with_capacity(resources.len());
     for resource in resources {
-        let suffix = if resource.is_revocable() { "_revocable" } else { "" };
-        let kind = resource.value().value_type().as_str_name();
-        let name = format!("{}{suffix}", resource.name());
-        sums.entry((kind, name))
-            .and_modify(|sum| *sum += resource.value())
-            .or_insert_with(|| resource.value().clone());
+        let name = match resource.is_revocable() {
+            true => Cow::Owned(format!("{}_revocable", resource.name())),
+            false => Cow::Borrowed(resource.name()),
+        };
+        let value = resource.value();
+        let is_same =
+            |sum: &&mut Sum<'_>| sum.name == name && sum.value.value_type() == value.value_type();
+        match sums.iter_mut().find(is_same) {
+            Some(sum) => sum.value += value,
+            None => sums.push(Sum { name, value: value.clone() }),
+        }
     }
+    sums.sort_by(|left, right| order(left).cmp(&order(right)));
     sums
 }
 
-fn write_streamed(object: &mut Object<'_>, sums: &BTreeMap<(&str, String), ResourceValue>) {
+/// Scalars first, then ranges, then sets.
+fn order<'a>(sum: &'a Sum<'_>) -> (u8, &'a str) {
+    let kind = match sum.value {
+        ResourceValue::Scalar(_) => 0,
+        ResourceValue::Ranges(_) => 1,
+        ResourceValue::Set(_) => 2,
+    };
+    (kind, &sum.name)
+}
+
+fn write_streamed(object: &mut Object<'_>, sums: &[Sum<'_>]) {
+    let is_scalar = |sum: &&Sum<'_>| matches!(sum.value, ResourceValue::Scalar(_));
     for name in ALWAYS {
-        match sums.get(&("SCALAR", name.to_owned())) {
-            Some(sum) => write_value(object, name, sum),
+        match sums.iter().filter(is_scalar).find(|sum| sum.name == name) {
+            Some(sum) => write_value(object, name, &sum.value),
             None => object.field(name, 0.0),
         }
     }
-    for kind in ["SCALAR", "RANGES", "SET"] {
-        let others = sums.iter().filter(|((other, name), _)| {
-            *other == kind && !(kind == "SCALAR" && ALWAYS.contains(&name.as_str()))
-        });
-        others.for_each(|((_, name), sum)| write_value(object, name, sum));
-    }
+    let others = sums.iter().filter(|sum| !is_scalar(sum) || !ALWAYS.contains(&&*sum.name));
+    others.for_each(|sum| write_value(object, &sum.name, &sum.value));
 }
 
-fn write_sorted(object: &mut Object<'_>, sums: &BTreeMap<(&str, String), ResourceValue>) {
+fn write_sorted(object: &mut Object<'_>, sums: &[Sum<'_>]) {
     ALWAYS.iter().for_each(|name| object.field(name, 0));
-    sums.iter().for_each(|((_, name), sum)| write_value(object, name, sum));
+    sums.iter().for_each(|sum| write_value(object, &sum.name, &sum.value));
 }
 
 fn write_value(object: &mut Object<'_>, name: &str, value: &ResourceValue) {
