@@ -11,7 +11,7 @@ use procfs::ProcError;
 use tracing::warn;
 
 use crate::linux::pidfd::ProcessHandle;
-use crate::linux::processes::{ProcessTable, carrying};
+use crate::linux::processes::ProcessTable;
 
 /// Why a container's processes could not be ended.
 #[derive(Debug, thiserror::Error)]
@@ -77,12 +77,12 @@ fn freeze(
 ) -> Result<BTreeMap<i32, ProcessHandle>, KillError> {
     let own_pid = i32::try_from(std::process::id()).expect("process numbers are small");
     let mut frozen = BTreeMap::new();
+    let mut table = ProcessTable::read()?;
+    let mut seeds = BTreeSet::new();
+    if let Some((name, value)) = &family.marker {
+        seeds.extend(table.carrying(name, value));
+    }
     loop {
-        let table = ProcessTable::read()?;
-        let mut seeds: BTreeSet<i32> = frozen.keys().copied().collect();
-        if let Some((name, value)) = &family.marker {
-            seeds.extend(carrying(name, value)?);
-        }
         let mut found = members(&table, family, seeds, own_pid);
         found.retain(|pid| !frozen.contains_key(pid) && !immune.contains(pid));
         if found.is_empty() {
@@ -99,6 +99,8 @@ fn freeze(
                 }
             }
         }
+        table = ProcessTable::read()?;
+        seeds = frozen.keys().copied().collect();
     }
 }
 

@@ -3,7 +3,7 @@
 //! Upstream: `os::processes`, `os::pstree`, `os::children`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::fs;
 
 use procfs::process::all_processes;
 use procfs::{ProcError, ProcResult};
@@ -36,9 +36,11 @@ impl ProcessTable {
         for process in all_processes()? {
             let stat = match process.and_then(|process| process.stat()) {
                 Ok(stat) => stat,
-                Err(ProcError::NotFound(_) | ProcError::PermissionDenied(_)) => continue,
-                // A process that ends between open and read answers ESRCH.
-                Err(ProcError::Io(..)) => continue,
+                Err(ProcError::PermissionDenied(_)) => continue,
+                // It ended before, between, or after open and read.
+                Err(ProcError::NotFound(_) | ProcError::Io(..) | ProcError::Incomplete(_)) => {
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let process = Process {
@@ -73,6 +75,16 @@ impl ProcessTable {
         self.matching(move |process| process.parent == parent)
     }
 
+    /// The processes that were started with `name=value` in their environment and may be asked.
+    pub(crate) fn carrying(&self, name: &str, value: &str) -> impl Iterator<Item = i32> {
+        let variable = format!("{name}={value}");
+        let carries = move |pid: &i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+        };
+        self.0.keys().copied().filter(carries)
+    }
+
     /// All processes of which `wanted` is true.
     pub(crate) fn matching(&self, wanted: impl Fn(&Process) -> bool) -> impl Iterator<Item = i32> {
         self.0.iter().filter(move |(_, process)| wanted(process)).map(|(pid, _)| *pid)
@@ -82,13 +94,4 @@ impl ProcessTable {
 /// When a process started, in ticks since the host did.
 pub(crate) fn started(pid: i32) -> ProcResult<u64> {
     procfs::process::Process::new(pid)?.stat().map(|stat| stat.starttime)
-}
-
-/// The processes that were started with `name=value` in their environment and may be asked.
-pub(crate) fn carrying(name: &str, value: &str) -> ProcResult<BTreeSet<i32>> {
-    let carries = |process: &procfs::process::Process| {
-        let environment = process.environ().unwrap_or_default();
-        environment.get(OsStr::new(name)).is_some_and(|found| found == OsStr::new(value))
-    };
-    Ok(all_processes()?.flatten().filter(carries).map(|process| process.pid).collect())
 }

@@ -112,6 +112,31 @@ async fn other_containers_and_we_live_on() {
 }
 
 #[tokio::test]
+async fn many_containers_at_once() {
+    let host = Host::new();
+    let containerizer = host.containerizer();
+    let names: Vec<String> = (0..20).map(|number| format!("c{number}")).collect();
+    let command = "setsid sleep 1000 & sleep 1000 & echo $!; exec sleep 1000";
+    let launches = names.iter().map(|name| containerizer.launch(host.spec(name, shell(command))));
+    for launch in future::join_all(launches).await {
+        launch.unwrap();
+    }
+    let ends: Vec<_> = names.iter().map(|name| containerizer.wait(&name.as_str().into())).collect();
+    for name in &names {
+        containerizer.destroy(&name.as_str().into());
+    }
+    for end in future::join_all(ends).await {
+        assert_eq!(end.unwrap().status, Some(SIGKILL));
+    }
+    assert!(containerizer.containers().is_empty());
+    for name in &names {
+        for pid in host.read(name, "stdout").lines() {
+            assert!(!runs(pid.parse().unwrap()), "{pid} of {name} still runs");
+        }
+    }
+}
+
+#[tokio::test]
 async fn executors_killed_by_others_are_reaped_at_once() {
     let host = Host::new();
     let containerizer = host.containerizer();
