@@ -4,6 +4,7 @@
 //!
 //! Upstream: `process::initialize`, `ProcessManager`, `process::spawn`, `process::post`.
 
+mod activity;
 pub mod config;
 mod links;
 mod threads;
@@ -11,7 +12,6 @@ mod threads;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddrV4;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::net::outgoing::Outgoing;
 use crate::pid::{Address, Upid};
 use crate::process::{Inject, Pid, Process};
 use crate::router::Schema;
+use crate::runtime::activity::Activity;
 use crate::runtime::config::{Config, StartError};
 use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
@@ -60,8 +61,7 @@ struct Inner {
     cells: RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>>,
     ids: Mutex<HashMap<String, u64>>,
     links: Mutex<Links>,
-    /// How many actors wait for a thread or are on one.
-    busy: AtomicUsize,
+    activity: Activity,
     threads: Threads,
     outgoing: OnceLock<Outgoing>,
     traffic: Arc<Traffic>,
@@ -112,7 +112,7 @@ impl Runtime {
             cells: RwLock::default(),
             ids: Mutex::default(),
             links: Mutex::default(),
-            busy: AtomicUsize::new(0),
+            activity: Activity::default(),
             threads,
             outgoing: OnceLock::new(),
             traffic: Arc::default(),
@@ -231,7 +231,7 @@ impl Runtime {
 
     /// Runs a future beside the actors, on the thread that serves the sockets. It must not block.
     pub fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.inner.threads.run(future);
+        self.inner.threads.run(self.inner.activity.track(future));
     }
 
     /// Runs `work` where it may block: files, name services, other processes.
@@ -283,28 +283,20 @@ impl Runtime {
         self.inner.authenticators.read().get(realm).cloned()
     }
 
-    /// Completes once no actor has anything to do and no timer is due. With the clock paused,
-    /// that is when everything that follows from what happened so far has happened; what comes
-    /// over a socket is not waited for. Upstream: `Clock::settle`.
+    /// Completes once no actor and no future of this runtime has anything to do and no timer is
+    /// due. With the clock paused, that is when everything that follows from what happened so far
+    /// has happened; what comes over a socket, or from a thread that blocks, is not waited for.
+    /// Must not be awaited by an actor or a future of this runtime. Upstream: `Clock::settle`.
     pub async fn settle(&self) {
-        let mut calm = 0;
-        while calm < 3 {
-            let (done, passed) = tokio::sync::oneshot::channel();
-            self.run(async move {
+        loop {
+            self.inner.activity.calm().await;
+            if self.clock().has_due() {
+                // The thread that fires it is about to.
                 tokio::task::yield_now().await;
-                // Whoever settles may have given up.
-                let _ = done.send(());
-            });
-            if passed.await.is_err() {
-                return;
-            }
-            let busy = self.inner.busy.load(Ordering::Acquire) > 0 || self.clock().has_due();
-            calm = if busy { 0 } else { calm + 1 };
-            if busy {
-                tokio::task::yield_now().await;
+            } else if self.inner.activity.is_calm() {
+                return crate::vlog!(3, "Clock is settled");
             }
         }
-        crate::vlog!(3, "Clock is settled");
     }
 
     /// Completes when all that was sent so far has been given to the system, or its connection has
@@ -358,12 +350,14 @@ impl Runtime {
     }
 
     pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
-        self.inner.busy.fetch_add(1, Ordering::AcqRel);
-        self.inner.threads.schedule(cell);
+        self.inner.activity.begin();
+        if !self.inner.threads.schedule(cell) {
+            self.turn_taken();
+        }
     }
 
     pub(crate) fn turn_taken(&self) {
-        self.inner.busy.fetch_sub(1, Ordering::AcqRel);
+        self.inner.activity.end();
     }
 
     pub(crate) fn link(&self, linker: &Upid, to: &Upid, linking: Linking) {

@@ -35,6 +35,7 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::pid::Upid;
 use crate::runtime::Runtime;
 use crate::runtime::config::Config;
 
@@ -66,4 +67,10 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     let threads = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let limited = async { tokio::time::timeout(PATIENCE, future).await };
     threads.expect("a test may open files").block_on(limited).expect("completes in time")
+}
+
+/// Tells the actor `to` of `runtime` that `from` has ended, which need not be so.
+/// Upstream: `process::inject::exited`.
+pub fn exited(runtime: &Runtime, from: &Upid, to: &Upid) {
+    runtime.tell_exited(&to.id, from);
 }

@@ -136,6 +136,8 @@ impl Connection {
                     if let Err(end) = self.send_response(response, is_last).await {
                         return end;
                     }
+                    // What came while a stream was open has waited for this.
+                    self.handle_items().await;
                 }
                 readable = self.stream.readable(), if hears => {
                     if readable.is_err() {

@@ -72,9 +72,9 @@ impl Threads {
         });
     }
 
-    pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
-        // The queue is unbounded and closes only when the runtime stops: then nobody runs.
-        let _ = self.ready.try_send(cell);
+    /// Puts an actor into the run queue; false if nobody runs any more.
+    pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) -> bool {
+        self.ready.try_send(cell).is_ok()
     }
 
     pub(crate) fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
