@@ -99,6 +99,13 @@ pub struct Timer {
     serial: u64,
 }
 
+impl Timer {
+    /// When it is due. Upstream: `Timer::timeout`.
+    pub fn expiry(&self) -> Time {
+        self.expiry
+    }
+}
+
 #[derive(Default)]
 struct State {
     /// The frozen time while the clock is paused.
@@ -241,6 +248,9 @@ impl Clock {
             let wait = {
                 let state = self.state.lock();
                 let next = state.timers.keys().next().map(|&(expiry, _)| expiry);
+                if let Some(next) = next {
+                    crate::vlog!(3, "Have timeout(s) at {next}");
+                }
                 next.filter(|_| state.paused.is_none()).map(|expiry| expiry.since(state.now()))
             };
             match wait {

@@ -220,7 +220,9 @@ impl<P: Process> Cell<P> {
             (std::mem::take(&mut mailbox.queue), std::mem::take(&mut mailbox.waiters))
         };
         queue.into_iter().for_each(|event| self.refuse(event));
-        drop(body);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
+            self.report_panic(&*panic);
+        }
         if let Some(runtime) = self.runtime.upgrade() {
             runtime.forget(&self.upid);
         }

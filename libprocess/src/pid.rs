@@ -92,6 +92,7 @@ impl Upid {
     /// [`NotAPid`] says which part is missing. Upstream carries on with the empty pid then.
     pub fn parse(text: &str) -> Result<Parsed, NotAPid> {
         let word = text.split(is_space).find(|word| !word.is_empty()).ok_or(NotAPid::Blank)?;
+        crate::vlog!(2, "Attempting to parse '{word}' into a PID");
         let (id, rest) = word.split_once('@').ok_or(NotAPid::NoAt)?;
         let (host, port) = rest.split_once(':').ok_or(NotAPid::NoColon)?;
         if host.is_empty() {

@@ -118,7 +118,7 @@ impl<P: Process> Ctx<P> {
             "Created a timer for {} in {} in the future ({})",
             self.upid(),
             stout::duration::display(delay),
-            self.now() + delay
+            timer.expiry()
         );
         timer
     }

@@ -246,6 +246,35 @@ fn snapshot(value: Value) -> BTreeMap<String, f64> {
 }
 
 #[test]
+fn metrics_test_counter() {
+    let runtime = runtime();
+    let counter = runtime.metrics().counter("test/counter");
+    let value = || wait(runtime.metrics().snapshot(None))["test/counter"];
+    assert_eq!(value(), 0.0);
+    counter.increment();
+    assert_eq!(value(), 1.0);
+    // The same one by the same name.
+    runtime.metrics().counter("test/counter").add(41);
+    assert_eq!((value(), counter.value()), (42.0, 42));
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn metrics_test_gauge() {
+    let runtime = runtime();
+    let gauges = runtime.spawn("gauges", Gauges).unwrap();
+    wait(gauges.dispatch(|_, ctx| ctx.runtime().metrics().remove("test/gauge_timeout"))).unwrap();
+    let values = wait(runtime.metrics().snapshot(None));
+    assert_eq!(values["test/gauge"], 42.0);
+    assert!(!values.contains_key("test/gauge_fail"));
+    gauges.terminate(Inject::Front);
+    wait(gauges.wait());
+    // Upstream's would never end.
+    assert!(!wait(runtime.metrics().snapshot(None)).contains_key("test/gauge"));
+    wait(runtime.shutdown());
+}
+
+#[test]
 fn metrics_test_snapshot() {
     let runtime = runtime();
     runtime.clock().pause();

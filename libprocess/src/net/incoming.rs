@@ -187,31 +187,28 @@ impl Connection {
     async fn handle_message(&mut self, message: Decoded) {
         let from = self.resolve(message.from).await;
         let Some(runtime) = self.runtime.upgrade() else { return };
-        let answer = match runtime.cell(&message.to_id) {
+        let Decoded { name, body, reply, .. } = message;
+        let to = Upid::new(message.to_id, runtime.address());
+        crate::vlog!(2, "Parsed message name '{name}' for {to} from {from}");
+        let answer = match runtime.cell(&to.id) {
             Some(cell) => {
-                crate::vlog!(
-                    2,
-                    "Parsed message name '{}' for {} from {from}",
-                    message.name,
-                    cell.upid()
-                );
-                let message = Message { from, name: message.name, body: message.body };
-                if runtime.traffic().admits(&message, cell.upid()) {
+                let message = Message { from, name: name.clone(), body };
+                if runtime.traffic().admits(&message, &to) {
                     cell.deliver(Untyped::Message(message));
                 }
+                crate::vlog!(2, "Accepted libprocess message to /{}/{name}", to.id);
                 Answer::Accepted
             }
             None => {
                 crate::vlog!(
                     1,
-                    "Failed to handle libprocess message to /{}/{}: not found",
-                    message.to_id,
-                    message.name
+                    "Failed to handle libprocess message to /{}/{name}: not found",
+                    to.id
                 );
                 Answer::NotFound
             }
         };
-        if let Reply::Answer { keep_alive } = message.reply {
+        if let Reply::Answer { keep_alive } = reply {
             self.deaf |= !keep_alive;
             self.owed.push_back(Owed { what: What::Answer(answer), is_last: !keep_alive });
         }
@@ -303,6 +300,7 @@ impl Connection {
         let mut missing = match length {
             Length::Known(length) => length,
             Length::Chunked => {
+                crate::vlog!(3, "Starting \"chunked\" streaming");
                 // The head goes out before the first chunk is there.
                 self.flush().await.map_err(|_| End::Gone)?;
                 0
