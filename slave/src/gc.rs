@@ -1,0 +1,9 @@
+//! Removing the directories of what has ended, after a while or when the disk is full.
+//!
+//! Upstream: `slave/gc.{hpp,cpp}`.
+
+mod actor;
+
+mod schedule;
+
+pub(crate) use actor::GarbageCollector;

@@ -1,0 +1,163 @@
+//! The actor that removes directories. Told by the slave; removes beside itself, so that no
+//! large tree holds it up.
+//! Upstream: `GarbageCollectorProcess`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use libprocess::clock::{Time, Timer};
+use libprocess::{Ctx, Inject, Pid, Process, Runtime};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+use crate::gc::schedule::Schedule;
+
+type OnRemoved = Box<dyn FnOnce() + Send>;
+
+/// The actor; see the module.
+pub(crate) struct Actor {
+    schedule: Schedule,
+    /// What to do when a scheduled path has gone.
+    on_removed: BTreeMap<PathBuf, OnRemoved>,
+    /// Paths that are being removed, and who waits for that.
+    removing: BTreeMap<PathBuf, Vec<oneshot::Sender<()>>>,
+    timer: Option<Timer>,
+}
+
+impl Process for Actor {}
+
+impl Actor {
+    fn schedule(&mut self, ctx: &mut Ctx<Self>, path: PathBuf, keep: Duration, then: OnRemoved) {
+        // COMPAT: a directory keeps its age over restarts by its modification time, which
+        // `Slave::removeExecutor` sets; held by `gc::directories_get_the_time_of_their_end`.
+        if let Err(error) = touch(&path, ctx.now()) {
+            error!("Failed to find the mtime of '{}': {error}", path.display());
+            return;
+        }
+        info!(
+            "Scheduling '{}' for gc {} in the future",
+            path.display(),
+            stout::duration::display(keep)
+        );
+        self.on_removed.insert(path.clone(), then);
+        self.schedule.add(path, ctx.now() + keep);
+        self.reset(ctx);
+    }
+
+    /// Keeps paths that were to be removed. What is being removed already will have gone when
+    /// the receivers hear of it.
+    fn unschedule(&mut self, paths: &[PathBuf]) -> Vec<oneshot::Receiver<()>> {
+        let mut removals = Vec::new();
+        for path in paths {
+            if self.schedule.remove(path) {
+                info!("Unscheduling '{}' from gc", path.display());
+                self.on_removed.remove(path);
+            }
+            if let Some(waiting) = self.removing.get_mut(path) {
+                let (removed, removal) = oneshot::channel();
+                waiting.push(removed);
+                removals.push(removal);
+            }
+        }
+        removals
+    }
+
+    fn remove_due(&mut self, ctx: &mut Ctx<Self>, within: Duration) {
+        for path in self.schedule.take_due(ctx.now(), within) {
+            info!("Deleting {}", path.display());
+            self.removing.entry(path.clone()).or_default();
+            let tree = path.clone();
+            let removal = ctx.runtime().blocking(move || remove_tree(&tree));
+            ctx.then(removal, move |actor, _, removed| actor.on_path_removed(&path, removed));
+        }
+        self.reset(ctx);
+    }
+
+    fn on_path_removed(&mut self, path: &Path, removed: Option<io::Result<()>>) {
+        match removed {
+            Some(Ok(())) => info!("Deleted '{}'", path.display()),
+            Some(Err(error)) => warn!("Failed to delete '{}': {error}", path.display()),
+            None => warn!("Failed to delete '{}': interrupted", path.display()),
+        }
+        if let Some(then) = self.on_removed.remove(path) {
+            then();
+        }
+        // Whoever waits may have gone; the senders are dropped either way.
+        self.removing.remove(path);
+    }
+
+    fn reset(&mut self, ctx: &mut Ctx<Self>) {
+        self.timer.take().map(|timer| ctx.cancel(timer));
+        let Some(next) = self.schedule.next() else { return };
+        let wait = next.since(ctx.now());
+        self.timer = Some(ctx.after(wait, |actor, ctx| actor.remove_due(ctx, Duration::ZERO)));
+    }
+}
+
+fn touch(path: &Path, now: Time) -> io::Result<()> {
+    File::open(path)?.set_modified(SystemTime::UNIX_EPOCH + now.since_epoch())
+}
+
+/// Removes a tree; one that has gone with its parent is fine.
+fn remove_tree(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// How the slave speaks to the actor.
+#[derive(Clone)]
+pub(crate) struct GarbageCollector(Pid<Actor>);
+
+impl GarbageCollector {
+    pub(crate) fn start(runtime: &Runtime) -> GarbageCollector {
+        GarbageCollector(runtime.spawn_numbered("slave-garbage-collector", || Actor {
+            schedule: Schedule::default(),
+            on_removed: BTreeMap::new(),
+            removing: BTreeMap::new(),
+            timer: None,
+        }))
+    }
+
+    /// Lets a directory live for `keep` from now, and calls `then` when it has been removed.
+    pub(crate) fn schedule(
+        &self,
+        path: PathBuf,
+        keep: Duration,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        self.0.tell(move |actor, ctx| actor.schedule(ctx, path, keep, Box::new(then)));
+    }
+
+    /// Keeps directories. Completes when none of them is being removed; false if that cannot be
+    /// promised, because the actor has gone.
+    pub(crate) fn unschedule(
+        &self,
+        paths: Vec<PathBuf>,
+    ) -> impl Future<Output = bool> + Send + 'static {
+        let removals = self.0.dispatch(move |actor, _| actor.unschedule(&paths));
+        async move {
+            let Ok(removals) = removals.await else { return false };
+            for removal in removals {
+                // Dropped, not sent, when the path has gone.
+                let _ = removal.await;
+            }
+            true
+        }
+    }
+
+    /// Removes at once what would be removed `within` this time.
+    pub(crate) fn prune(&self, within: Duration) {
+        self.0.tell(move |actor, ctx| actor.remove_due(ctx, within));
+    }
+
+    /// Ends the actor; what was scheduled stays.
+    pub(crate) fn stop(&self) {
+        self.0.terminate(Inject::Front);
+    }
+}

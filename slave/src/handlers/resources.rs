@@ -1,0 +1,60 @@
+//! Resources that change: reservations and volumes that the master tells us of, and what we could
+//! lend out beyond our resources.
+//! Upstream: `Slave::checkpointResources`, `forwardOversubscribed`.
+
+use common::resources::Resources;
+use libprocess::{Ctx, Upid, vlog};
+use proto::mesos::internal::{CheckpointResourcesMessage, UpdateSlaveMessage};
+use tracing::info;
+
+use crate::phase::Phase;
+use crate::slave::Slave;
+
+impl Slave {
+    /// COMPAT: anyone may send it (`Slave::checkpointResources`); held by
+    /// `misuse::tasks_with_volumes_that_nobody_told_of_are_lost`.
+    pub(crate) fn checkpoint_resources(
+        &mut self,
+        _: &mut Ctx<Self>,
+        _: Upid,
+        message: CheckpointResourcesMessage,
+    ) {
+        let told = Resources::from(&message.resources);
+        info!("Updated checkpointed resources from {} to {told}", self.checkpointed_resources);
+        self.checkpointed_resources = told;
+    }
+
+    /// Asks for an estimate, now and again after each answer.
+    pub(crate) fn estimate_oversubscribed(&mut self, ctx: &mut Ctx<Self>) {
+        vlog!(1, "Querying resource estimator for oversubscribable resources");
+        let estimate = self.parts.estimator.oversubscribable();
+        ctx.then(estimate, |slave, ctx, oversubscribable| {
+            slave.on_estimated(ctx, oversubscribable);
+        });
+    }
+
+    fn on_estimated(&mut self, ctx: &mut Ctx<Self>, oversubscribable: Resources) {
+        let total = self.frameworks.resources().revocable() + &oversubscribable;
+        if self.oversubscribed.as_ref() != Some(&total) {
+            self.oversubscribed = Some(total);
+            self.send_oversubscribed(ctx);
+        }
+        let interval = self.config.oversubscribed_resources_interval;
+        ctx.after(interval, Slave::estimate_oversubscribed);
+    }
+
+    /// Tells the master of the last estimate, if there are both.
+    pub(crate) fn send_oversubscribed(&mut self, ctx: &mut Ctx<Self>) {
+        let (Phase::Running, Some(master), Some(total), Some(slave_id)) =
+            (self.phase, &self.master, &self.oversubscribed, &self.info.id)
+        else {
+            return;
+        };
+        info!("Forwarding total oversubscribed resources {total}");
+        let message = UpdateSlaveMessage {
+            slave_id: slave_id.clone(),
+            oversubscribed_resources: total.to_messages(),
+        };
+        ctx.send(master, &message);
+    }
+}

@@ -1,0 +1,38 @@
+//! The program mesos-slave: hands the process to `slave::daemon` and prints what comes of it.
+//! Upstream: `slave/main.cpp`.
+
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "the program's output")]
+
+use std::process::ExitCode;
+
+use slave::daemon::{Process, run};
+use stout::Uuid;
+
+fn main() -> ExitCode {
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let process = Process {
+        arguments: std::env::args().collect(),
+        environment: texts.collect(),
+        executable: std::env::current_exe().unwrap_or_default(),
+        seed: seed(),
+    };
+    match run(process) {
+        Ok(text) => {
+            print!("{}", text.unwrap_or_default());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    let (first, second) = seed.split_at_mut(16);
+    first.copy_from_slice(Uuid::new_v4().as_bytes());
+    second.copy_from_slice(Uuid::new_v4().as_bytes());
+    seed
+}

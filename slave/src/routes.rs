@@ -1,0 +1,49 @@
+//! THE table of endpoints below the slave's own id, one line each.
+//! Called once, when the actor is spawned.
+//! Upstream: the `route` calls of `Slave::initialize`.
+
+use libprocess::Router;
+use libprocess::http::help::{self, Page};
+use libprocess::http::{Reply, Request};
+use tracing::info;
+
+use crate::http::{flags, health, state};
+use crate::slave::Slave;
+
+/// An endpoint's work.
+type Serve = fn(&mut Slave, &Request) -> Reply;
+
+pub(crate) fn install(router: &mut Router<Slave>) {
+    let mut route = |path: &str, page: Page, serve: Serve| {
+        router.route(path, page.into(), move |slave, _, request| {
+            log(&request);
+            serve(slave, &request)
+        });
+    };
+    let everything = help::tldr("What this slave knows.").description(&[
+        "One object: the slave itself, its resources, attributes and flags, its master, and its",
+        "`frameworks` and `completed_frameworks` with their executors and tasks.",
+    ]);
+    route("/state", everything.clone(), state::state);
+    route("/state.json", everything, state::state);
+    route("/flags", help::tldr("The flags that this slave was started with."), flags::flags);
+    // The only one that is not worth a line in the log.
+    let page = help::tldr("Whether this slave is well.")
+        .description(&["Answers 200 if it is; a late answer is a bad sign."]);
+    router.route("/health", page.into(), |_: &mut Slave, _, _| health::health());
+}
+
+fn log(request: &Request) {
+    let client = request.client.map(|client| client.to_string()).unwrap_or_default();
+    let shown = |name: &str| {
+        let value = request.header(name);
+        value.map(|value| format!(" with {name}='{value}'")).unwrap_or_default()
+    };
+    info!(
+        "HTTP {} for {} from {client}{}{}",
+        request.method,
+        request.path,
+        shown("User-Agent"),
+        shown("X-Forwarded-For")
+    );
+}

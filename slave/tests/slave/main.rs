@@ -1,0 +1,14 @@
+//! The slave's actor among scripted peers: what it does about each message, each silence, and each
+//! end of an executor. Named after upstream's tests.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
+mod gc;
+mod http;
+mod kill;
+mod misuse;
+mod monitor;
+mod registration;
+mod status_update_manager;
+mod support;
+mod tasks;

@@ -1,0 +1,230 @@
+//! How a slave finds its master, registers, notices silence, and ends.
+
+use std::time::Duration;
+
+use common::ids::SlaveId;
+use coordination::election::standalone::master_info;
+use proto::mesos::internal::{
+    PingSlaveMessage, PongSlaveMessage, ReconcileTasksMessage, RegisterSlaveMessage,
+    ReregisterSlaveMessage, ShutdownExecutorMessage, ShutdownMessage, SlaveReregisteredMessage,
+    UnregisterSlaveMessage, UpdateSlaveMessage,
+};
+use proto::mesos::task_status::Reason;
+use proto::mesos::{FrameworkId, TaskId, TaskState, TaskStatus};
+use slave::Fatal;
+
+use crate::support::{Peer, World, destroyed, executor_task, run, slave_registered, update_of};
+
+#[test]
+fn registers_with_what_it_has() {
+    run(async {
+        let mut world = World::start(&["--attributes=rack:r1;n:5"]);
+        let message = world.master.next::<RegisterSlaveMessage>().await;
+        assert_eq!(message.version(), "0.28.3");
+        assert_eq!(message.slave.hostname, "localhost");
+        assert_eq!(message.slave.id, None);
+        assert_eq!(message.slave.checkpoint, Some(true));
+        assert_eq!(message.slave.port(), i32::from(world.runtime.address().port));
+        assert_eq!(message.slave.attributes.len(), 2);
+        world.tell(&slave_registered("S0"));
+        let lent = world.master.next::<UpdateSlaveMessage>().await;
+        assert_eq!((lent.slave_id.value.as_str(), lent.oversubscribed_resources.len()), ("S0", 0));
+    });
+}
+
+#[test]
+fn registers_again_until_it_is_answered() {
+    run(async {
+        let mut world = World::start(&["--registration_backoff_factor=1secs"]);
+        world.runtime.clock().pause();
+        for _ in 0..20 {
+            world.runtime.clock().advance(Duration::from_secs(60));
+            world.settle().await;
+        }
+        let tries = world.master.count::<RegisterSlaveMessage>();
+        assert!(tries >= 10, "{tries} tries in 20 minutes, a minute apart at most");
+        world.tell(&slave_registered("S0"));
+        world.master.next::<UpdateSlaveMessage>().await;
+        let tries = world.master.count::<RegisterSlaveMessage>();
+        world.runtime.clock().advance(Duration::from_secs(60));
+        world.settle().await;
+        assert_eq!(world.master.count::<RegisterSlaveMessage>(), tries);
+    });
+}
+
+#[test]
+fn a_stranger_cannot_register_it() {
+    run(async {
+        let mut world = World::start(&[]);
+        world.master.next::<RegisterSlaveMessage>().await;
+        let stranger = Peer::new(&world.runtime, "stranger");
+        stranger.send(world.upid(), &slave_registered("S9"));
+        world.tell(&slave_registered("S0"));
+        let lent = world.master.next::<UpdateSlaveMessage>().await;
+        assert_eq!(lent.slave_id.value, "S0");
+    });
+}
+
+#[test]
+fn another_id_ends_it() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.tell(&slave_registered("S1"));
+        let fatal = world.ended().await.unwrap_err();
+        assert_eq!(
+            fatal.to_string(),
+            "Registered but got wrong id: S1(expected: S0). Committing suicide"
+        );
+        let (given, expected) = (SlaveId::from("S1"), SlaveId::from("S0"));
+        assert_eq!(fatal, Fatal::RegisteredWithWrongId { given, expected });
+    });
+}
+
+#[test]
+fn ids_that_are_no_names_of_directories_are_not_taken() {
+    run(async {
+        let mut world = World::start(&[]);
+        world.master.next::<RegisterSlaveMessage>().await;
+        for id in ["", "..", "a/b"] {
+            world.tell(&slave_registered(id));
+        }
+        world.settle().await;
+        assert_eq!(world.get("/state")["id"], "");
+        world.tell(&slave_registered("S0"));
+        world.master.next::<UpdateSlaveMessage>().await;
+        assert_eq!(world.get("/state")["id"], "S0");
+    });
+}
+
+#[test]
+fn ping_timeout_no_pings() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.runtime.clock().pause();
+        // What was set before the clock stood still is due by then, too.
+        world.runtime.clock().advance(Duration::from_secs(76));
+        let message = soon_reregistered(&mut world).await;
+        assert_eq!(message.slave.id.unwrap().value, "S0");
+    });
+}
+
+#[test]
+fn ping_timeout_some_pings() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.runtime.clock().pause();
+        let mut stranger = Peer::new(&world.runtime, "stranger");
+        for _ in 0..3 {
+            world.runtime.clock().advance(Duration::from_secs(70));
+            stranger.send(world.upid(), &PingSlaveMessage { connected: true });
+            stranger.next::<PongSlaveMessage>().await;
+        }
+        assert_eq!(world.master.count::<ReregisterSlaveMessage>(), 0);
+        world.runtime.clock().advance(Duration::from_secs(76));
+        soon_reregistered(&mut world).await;
+    });
+}
+
+#[test]
+fn ping_that_says_disconnected_makes_it_register_again() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.tell(&PingSlaveMessage { connected: false });
+        world.master.next::<PongSlaveMessage>().await;
+        world.master.next::<ReregisterSlaveMessage>().await;
+    });
+}
+
+/// Lets time pass until the slave registers again; the first wait is random.
+async fn soon_reregistered(world: &mut World) -> ReregisterSlaveMessage {
+    world.settle().await;
+    world.runtime.clock().advance(Duration::from_secs(1));
+    world.master.next::<ReregisterSlaveMessage>().await
+}
+
+#[test]
+fn reregister_with_status_update_task_state() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (executor, spec) = world.running(executor_task("t")).await;
+        for (state, uuid) in [(TaskState::TaskRunning, 1), (TaskState::TaskFinished, 2)] {
+            executor.send(world.upid(), &update_of(&executor, &spec, "t", (state, uuid)));
+        }
+        let update = world.update().await;
+        assert_eq!(update.status.state(), TaskState::TaskRunning);
+        world.settle().await;
+        world.detector.appoint(None);
+        world.settle().await;
+        world.detector.appoint(Some(master_info(&world.master.upid)));
+        let message = world.master.next::<ReregisterSlaveMessage>().await;
+        assert_eq!(message.executor_infos.len(), 1);
+        assert_eq!(message.executor_infos[0].executor_id.value, "E");
+        let [task] = &message.tasks[..] else { panic!("{:?}", message.tasks) };
+        assert_eq!(task.state(), TaskState::TaskFinished, "what the executor said last");
+        assert_eq!(task.status_update_state, Some(TaskState::TaskRunning.into()));
+        assert_eq!(task.executor_id.as_ref().unwrap().value, "E");
+        assert_eq!(task.status_update_uuid.as_deref(), Some(&[1; 16][..]));
+    });
+}
+
+#[test]
+fn reconciliation_reports_what_it_does_not_know() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.running(executor_task("known")).await;
+        world.tell(&PingSlaveMessage { connected: false });
+        world.master.next::<ReregisterSlaveMessage>().await;
+        let status = |task_id: &str| TaskStatus {
+            task_id: TaskId { value: task_id.to_owned() },
+            ..TaskStatus::default()
+        };
+        let framework_id = FrameworkId { value: "F".to_owned() };
+        world.tell(&SlaveReregisteredMessage {
+            slave_id: proto::mesos::SlaveId { value: "S0".to_owned() },
+            reconciliations: vec![ReconcileTasksMessage {
+                framework_id,
+                statuses: vec![status("known"), status("unknown")],
+            }],
+            connection: None,
+        });
+        let update = world.update().await;
+        assert_eq!(update.status.task_id.value, "unknown");
+        assert_eq!(update.status.state(), TaskState::TaskLost);
+        assert_eq!(update.status.reason(), Reason::Reconciliation);
+        assert_eq!(update.status.message(), "Reconciliation: task unknown to the slave");
+    });
+}
+
+#[test]
+fn shutdown() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (mut executor, spec) = world.running(executor_task("t")).await;
+        world.tell(&ShutdownMessage { message: Some("enough".to_owned()) });
+        executor.next::<ShutdownExecutorMessage>().await;
+        world.containers.end(&spec.container_id, destroyed());
+        assert_eq!(world.ended().await, Ok(()));
+    });
+}
+
+#[test]
+fn signal_unregisters_it() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.slave.tell(|slave, ctx| slave.signaled(ctx, Some("root")));
+        let message = world.master.next::<UnregisterSlaveMessage>().await;
+        assert_eq!(message.slave_id.value, "S0");
+        assert_eq!(world.ended().await, Ok(()));
+    });
+}
+
+#[test]
+fn signal_without_a_master_ends_it() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.detector.appoint(None);
+        world.settle().await;
+        world.slave.tell(|slave, ctx| slave.signaled(ctx, None));
+        assert_eq!(world.ended().await, Ok(()));
+    });
+}
