@@ -18,8 +18,11 @@ use parking_lot::{Condvar, Mutex};
 use crate::runtime::Runtime;
 use crate::runtime::config::{Config, StartError};
 
-/// How long the end of a runtime waits for messages that are still on their way out.
+/// How long those who wait for a latch wait for messages that are still on their way out.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long the end of an embedded runtime is waited for.
+const END_AT_MOST: Duration = Duration::from_secs(5);
 
 /// A runtime; if it was started for this value, it ends with it.
 pub struct Embedded {
@@ -51,16 +54,30 @@ impl Deref for Embedded {
 }
 
 impl Drop for Embedded {
-    /// Does not wait: it may run on a thread of the runtime itself.
+    /// Waits for the end, so that what was asked for last is done and sent; but not on a thread
+    /// that serves a runtime, which could be this one.
     fn drop(&mut self) {
-        if self.is_owned {
-            let runtime = self.runtime.clone();
-            self.runtime.run(async move {
-                runtime.flush(FLUSH_AT_MOST).await;
-                // Ends this future with the threads.
-                runtime.shutdown().await;
-            });
+        if !self.is_owned {
+            return;
         }
+        let (runtime, end) = (self.runtime.clone(), Latch::default());
+        let opened = OpenOnDrop(end.clone());
+        self.runtime.run(async move {
+            let _opened = opened;
+            // Ends this future with the threads.
+            runtime.shutdown().await;
+        });
+        if tokio::runtime::Handle::try_current().is_err() {
+            end.wait_at_most(END_AT_MOST);
+        }
+    }
+}
+
+struct OpenOnDrop(Latch);
+
+impl Drop for OpenOnDrop {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 
@@ -154,6 +171,13 @@ impl Latch {
         while !*is_open {
             opened.wait(&mut is_open);
         }
+    }
+
+    /// As [`Latch::wait`], but no longer than this.
+    pub fn wait_at_most(&self, at_most: Duration) {
+        let (is_open, opened) = &*self.inner;
+        let mut is_open = is_open.lock();
+        opened.wait_while_for(&mut is_open, |is_open| !*is_open, at_most);
     }
 
     /// Opens it as soon as what was sent so far has left the runtime.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::event::{Event, HttpEvent, Message, Summary, Untyped};
 use crate::http::{Response, serve_reply};
 use crate::pid::Upid;
-use crate::process::{Ctx, Inject, Pid, Process};
+use crate::process::{Ctx, Inject, Pid, Process, Waiting};
 use crate::router::{Router, Routes};
 use crate::runtime::{Runtime, WeakRuntime};
 
@@ -103,6 +103,20 @@ impl<P: Process> Cell<P> {
 
     pub(crate) fn pid(&self) -> Pid<P> {
         Pid::new(self.upid.clone(), self.this.clone())
+    }
+
+    /// How many events of each kind wait.
+    pub(crate) fn count(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        for event in &self.mailbox.lock().queue {
+            match event {
+                Event::Message(_) => waiting.messages += 1,
+                Event::Dispatch(_) => waiting.dispatches += 1,
+                Event::Http(_) => waiting.http_requests += 1,
+                Event::Exited(_) | Event::Terminate => {}
+            }
+        }
+        waiting
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {

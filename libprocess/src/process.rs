@@ -158,6 +158,17 @@ pub enum Inject {
     Back,
 }
 
+/// How many events of each kind wait for an actor. Upstream: `ProcessBase::eventCount`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Messages from other actors.
+    pub messages: usize,
+    /// Calls.
+    pub dispatches: usize,
+    /// HTTP requests.
+    pub http_requests: usize,
+}
+
 /// The typed address of an actor in this runtime; keeps nothing alive. Upstream: `PID<P>`.
 pub struct Pid<P: Process> {
     upid: Upid,
@@ -232,6 +243,11 @@ impl<P: Process> Pid<P> {
         let Some(cell) = self.cell.upgrade() else { return };
         let (name, body) = (M::full_name().into(), message.encode_to_vec().into());
         cell.receive(Message { from: from.clone(), name, body });
+    }
+
+    /// How much the actor has not come to yet; nothing if it is gone.
+    pub fn waiting(&self) -> Waiting {
+        self.cell.upgrade().map(|cell| cell.count()).unwrap_or_default()
     }
 
     /// Asks the actor to end. Upstream: `terminate`.

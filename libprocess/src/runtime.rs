@@ -33,6 +33,9 @@ use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
 use crate::testing::filter::Traffic;
 
+/// How long the end of a runtime waits for messages that are still on their way out.
+const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
+
 /// Whether a link may use the connection that others have made already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linking {
@@ -320,6 +323,8 @@ impl Runtime {
                 let _ = ended.await;
             }
         }
+        // What the actors said last may still be on its way.
+        self.flush(FLUSH_AT_MOST).await;
         self.inner.threads.stop();
         self.inner.threads.ended().await;
     }
