@@ -2,4 +2,5 @@
 //!
 //! Read `election` for the two traits and what implements them.
 
+pub mod authentication;
 pub mod election;
