@@ -114,7 +114,8 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(process) = &self.state.get_mut().process {
-            process.terminate(Inject::Front);
+            // Behind what waits: it was asked for before the end.
+            process.terminate(Inject::Back);
         }
     }
 }

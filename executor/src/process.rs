@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::ids::{FrameworkId, TaskId};
+use common::status::print_update;
 use libprocess::embed::{Callbacks, Latch};
 use libprocess::{Ctx, Process, Router, Upid, vlog};
 use nix::sys::signal::{Signal, killpg};
@@ -326,13 +327,7 @@ impl ExecutorProcess {
             uuid: Some(uuid_bytes),
             ..StatusUpdate::default()
         };
-        vlog!(
-            1,
-            "Executor sending status update {} (UUID: {uuid}) for task {} of framework {}",
-            update.status.state().as_str_name(),
-            update.status.task_id.value,
-            self.environment.framework_id
-        );
+        vlog!(1, "Executor sending status update {}", print_update(&update));
         self.updates.push_back((uuid, update.clone()));
         let message = StatusUpdateMessage { update, pid: Some(ctx.upid().to_string()) };
         ctx.send(&self.slave, &message);
