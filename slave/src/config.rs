@@ -135,7 +135,7 @@ impl Config {
         if !(0.0..=1.0).contains(&flags.gc_disk_headroom) {
             return Err(ConfigError::Headroom(flags.gc_disk_headroom));
         }
-        let work_dir = absolute(&flags.work_dir)?;
+        let work_dir = work_dir(&flags.work_dir)?;
         let info = slave_info(flags, &work_dir, address)?;
         let recover = match flags.recover.as_str() {
             "reconnect" => Recover::Reconnect,
@@ -149,7 +149,7 @@ impl Config {
             logging: flags.logging.0.clone(),
             info,
             work_dir: WorkDir(work_dir),
-            launcher_dir: flags.launcher_dir.clone(),
+            launcher_dir: absolute(&flags.launcher_dir),
             sandbox_directory: flags.docker.sandbox_directory.clone(),
             containerizers: flags.containers.containerizers.clone(),
             switch_user: flags.switch_user,
@@ -186,11 +186,18 @@ fn check_back_off_and_credential(flags: &Flags) -> Result<(), ConfigError> {
     Err(ConfigError::Authentication)
 }
 
-/// The work directory, made if need be, by a path that is good in any other directory.
-fn absolute(path: &Path) -> Result<PathBuf, ConfigError> {
-    let failed = |source| ConfigError::WorkDir { path: path.to_owned(), source };
-    std::fs::create_dir_all(path).map_err(failed)?;
-    std::path::absolute(path).map_err(failed)
+/// The work directory, made if need be.
+fn work_dir(path: &Path) -> Result<PathBuf, ConfigError> {
+    let path = absolute(path);
+    match std::fs::create_dir_all(&path) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(ConfigError::WorkDir { path, source }),
+    }
+}
+
+/// The same path, good in any other directory. It stays what it is if we do not know where we are.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A system's error in the system's words alone.

@@ -1,8 +1,7 @@
 //! The program mesos-slave: hands the process to `slave::daemon` and prints what comes of it.
 //! Upstream: `slave/main.cpp`.
 
-#![allow(clippy::print_stderr, clippy::print_stdout, reason = "the program's output")]
-
+use std::io::Write;
 use std::process::ExitCode;
 
 use slave::daemon::{Process, run};
@@ -17,13 +16,14 @@ fn main() -> ExitCode {
         executable: std::env::current_exe().unwrap_or_default(),
         seed: seed(),
     };
+    // Whoever reads what we print may have gone.
     match run(process) {
         Ok(text) => {
-            print!("{}", text.unwrap_or_default());
+            let _ = write!(std::io::stdout(), "{}", text.unwrap_or_default());
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::FAILURE
         }
     }

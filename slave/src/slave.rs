@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use stout::Uuid;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::config::{Config, Recover};
 use crate::constants::MASTER_PING_TIMEOUT;
@@ -160,7 +160,11 @@ impl Slave {
             config,
             parts,
         };
-        let pid = runtime.spawn(id, slave)?;
+        let (updates, gc) = (slave.updates.clone(), slave.gc.clone());
+        let pid = runtime.spawn(id, slave).inspect_err(|_| {
+            updates.stop();
+            gc.stop();
+        })?;
         monitor::start(runtime, &pid);
         Ok(Started { pid, ended })
     }
@@ -204,7 +208,6 @@ impl Slave {
 
     /// Ends at once, leaving executors alone.
     pub(crate) fn die(&mut self, ctx: &mut Ctx<Self>, fatal: Fatal) {
-        error!("{fatal}");
         if let Some(told) = self.fatal.take() {
             // Nobody may be waiting for the end.
             let _ = told.send(fatal);
@@ -277,6 +280,7 @@ impl Process for Slave {
 
     fn finalize(&mut self, ctx: &mut Ctx<Self>) {
         info!("Slave terminating");
+        // Who has to end leaves its executors alone.
         if self.fatal.is_some() {
             for framework_id in self.frameworks.ids() {
                 self.shut_down_framework(ctx, &framework_id);

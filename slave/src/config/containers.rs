@@ -9,6 +9,7 @@ use containerizer::config::{Clock, Config, ContainerOutput};
 use libprocess::Runtime;
 use serde_json::{Map, Value};
 
+use crate::config::absolute;
 use crate::flags::Flags;
 
 /// The settings of the containers of a slave with these flags and this environment.
@@ -23,8 +24,8 @@ pub fn container_config(
         containerizers: flags.containers.containerizers.clone(),
         isolation: flags.containers.isolation.clone(),
         launcher: flags.containers.launcher.clone(),
-        launcher_dir: flags.launcher_dir.clone(),
-        work_dir: flags.work_dir.clone(),
+        launcher_dir: absolute(&flags.launcher_dir),
+        work_dir: absolute(&flags.work_dir),
         frameworks_home: flags.containers.frameworks_home.clone(),
         hadoop_home: flags.containers.hadoop_home.clone(),
         libprocess_ip: flags.ip.clone().or(environment.get("LIBPROCESS_IP").cloned()),

@@ -2,9 +2,7 @@
 //! Called when the containerizer's wait is over, and when a container never came to be.
 //! Upstream: `Slave::executorTerminated`, `removeExecutor`.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
-
+use common::wait_status::WaitStatus;
 use containerizer::TerminationError;
 use libprocess::Ctx;
 use proto::mesos::containerizer::Termination;
@@ -108,10 +106,7 @@ fn log_end(run: &Run, ended: &Result<Termination, TerminationError>) -> i32 {
             UNKNOWN_STATUS
         }
         Ok(Some(status)) => {
-            info!(
-                "Executor '{executor_id}' of framework {framework_id} {}",
-                ExitStatus::from_raw(status)
-            );
+            info!("Executor '{executor_id}' of framework {framework_id} {}", WaitStatus(status));
             status
         }
     }

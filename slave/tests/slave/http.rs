@@ -1,6 +1,13 @@
 //! The endpoints.
 
-use crate::support::{World, command_task, executor_task, run, run_task};
+use std::collections::BTreeSet;
+
+use proto::mesos::TaskState;
+use serde_json::Value;
+
+use crate::support::{World, command_task, destroyed, executor_task, run, run_task, update_of};
+
+const RECORDED: &str = include_str!("../../../tests/golden/http/json-slave-0.28.3.tsv");
 
 #[test]
 fn state_endpoint() {
@@ -65,8 +72,10 @@ fn metrics_in_metrics_endpoint() {
         let mut world = World::registered(&[]).await;
         world.running(executor_task("t")).await;
         let metrics = world.get("/metrics/snapshot");
-        for line in include_str!("metrics.txt").lines() {
-            assert!(metrics.get(line).is_some(), "{line} is missing");
+        let ledger = include_str!("../../../docs/ledger/metrics.tsv").lines();
+        let ours = ledger.filter_map(|line| line.strip_prefix("slave\tslave/"));
+        for name in ours.map(|line| line.split('\t').next().unwrap()) {
+            assert!(metrics.get(format!("slave/{name}")).is_some(), "{name} is missing");
         }
         for (name, value) in [
             ("slave/registered", 1.0),
@@ -82,5 +91,72 @@ fn metrics_in_metrics_endpoint() {
         ] {
             assert_eq!(metrics[name], value, "{name}");
         }
+    });
+}
+
+/// The paths of a document and the kinds of what is there, as the recording lists them.
+fn shape(value: &Value, path: &str, shapes: &mut BTreeSet<(String, &'static str)>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(elements) => {
+            elements.iter().for_each(|one| shape(one, &format!("{path}[]"), shapes));
+            "array"
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                shape(field, &format!("{path}.{key}"), shapes);
+            }
+            "object"
+        }
+    };
+    shapes.insert((path.to_owned(), kind));
+}
+
+/// What the recording has for an endpoint, flags and the kind of build excepted.
+fn recorded(endpoint: &str) -> BTreeSet<(String, &'static str)> {
+    let lines = RECORDED.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let lines = lines.filter(|columns| columns[0] == endpoint);
+    let lines = lines.map(|columns| (columns[2].to_owned(), columns[3]));
+    lines.filter(|(path, _)| !path.starts_with(".flags.") && !path.starts_with(".git_")).collect()
+}
+
+#[test]
+fn state_has_the_shape_of_upstreams() {
+    run(async {
+        let mut world = World::registered(&["--attributes=rack:r1;zone:z"]).await;
+        for (id, state) in [("G", TaskState::TaskFinished), ("H", TaskState::TaskRunning)] {
+            let mut message = run_task(executor_task("t"));
+            message.framework.id.as_mut().unwrap().value = id.to_owned();
+            world.tell(&message);
+            let spec = world.launched().await;
+            let executor = world.register(id, &spec).await;
+            executor.send(world.upid(), &update_of(&executor, &spec, "t", (state, 1)));
+            let update = world.update().await;
+            world.acknowledge(&update);
+            if state == TaskState::TaskFinished {
+                world.containers.end(&spec.container_id, destroyed());
+            }
+            world.settle().await;
+        }
+        let mut state = world.get("/slave(1)/state");
+        let fields = state.as_object_mut().unwrap();
+        fields["flags"] = serde_json::json!({});
+        for (name, value) in [("build_date", "d"), ("build_user", "u")] {
+            fields.insert(name.to_owned(), value.into());
+        }
+        fields.insert("build_time".to_owned(), 1.0.into());
+        let mut ours = BTreeSet::new();
+        shape(&state, "", &mut ours);
+        let ours: BTreeSet<_> = ours
+            .into_iter()
+            .map(|(path, kind)| (if path.is_empty() { ".".to_owned() } else { path }, kind))
+            .collect();
+        let theirs = recorded("/slave(1)/state");
+        let missing: Vec<_> = theirs.difference(&ours).collect();
+        let added: Vec<_> = ours.difference(&theirs).collect();
+        assert!(missing.is_empty() && added.is_empty(), "missing {missing:?}, added {added:?}");
     });
 }

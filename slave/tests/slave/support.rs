@@ -354,11 +354,17 @@ impl World {
     pub(crate) async fn running(&mut self, task: TaskInfo) -> (Peer, LaunchSpec) {
         self.tell(&run_task(task));
         let spec = self.launched().await;
-        let mut executor = Peer::new(&self.runtime, "executor(1)");
-        executor.send(self.upid(), &registration(&spec));
+        let executor = self.register("executor(1)", &spec).await;
+        (executor, spec)
+    }
+
+    /// The executor of a container registers, and gets its task.
+    pub(crate) async fn register(&self, id: &str, spec: &LaunchSpec) -> Peer {
+        let mut executor = Peer::new(&self.runtime, id);
+        executor.send(self.upid(), &registration(spec));
         executor.next::<ExecutorRegisteredMessage>().await;
         executor.next::<RunTaskMessage>().await;
-        (executor, spec)
+        executor
     }
 
     /// The next update that the master hears of.
