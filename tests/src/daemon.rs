@@ -61,7 +61,9 @@ impl Daemon {
     pub fn spawn(name: &str, mut command: Command) -> Self {
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
-            if ["MESOS_", "LIBPROCESS_", "GLOG_"].iter().any(|prefix| text.starts_with(prefix)) {
+            let is_ours = command.get_envs().any(|(name, _)| name == variable);
+            let prefixes = ["MESOS_", "LIBPROCESS_", "GLOG_"];
+            if !is_ours && prefixes.iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(&variable);
             }
         }

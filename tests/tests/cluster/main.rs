@@ -6,3 +6,6 @@ mod clients;
 
 mod bad_input;
 mod failures;
+
+mod logs;
+mod surface;
