@@ -18,7 +18,7 @@ use libprocess::{Ctx, Pid, Process, Router, Runtime, Upid};
 use proto::mesos::SlaveInfo;
 use proto::mesos::internal::StatusUpdate;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use stout::Uuid;
 use tokio::sync::oneshot;
 use tracing::{info, warn};

@@ -1,8 +1,8 @@
 //! What tests of whole clusters stand on: daemons as real processes, clients as real programs.
 //!
 //! Read `cluster` first; `daemon` is a child process whose log is watched, `needs` says aloud
-//! what a machine lacks, `http` asks an endpoint, `fakes` are parts that the test plays, `make` has tasks
-//! in a line.
+//! what a machine lacks, `http` asks an endpoint, `fakes` are parts that the test plays, `make`
+//! has tasks in a line.
 #![expect(clippy::print_stderr, reason = "tests report on their streams")]
 
 pub mod cluster;
