@@ -1,5 +1,7 @@
 //! The program mesos-slave: what it prints and how it ends.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
