@@ -5,6 +5,22 @@
 //! served in the order of the calls; none of them blocks.
 //! Upstream: `mesos::master::allocator::Allocator`.
 
+mod actor;
+
+mod hierarchical;
+
+mod maintenance;
+mod quota;
+mod shares;
+mod sorter;
+
+mod filters;
+mod inventory;
+mod quantities;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +32,8 @@ use proto::mesos::master::InverseOfferStatus;
 use proto::mesos::offer::Operation;
 use proto::mesos::quota::QuotaInfo;
 use proto::mesos::{Filters, FrameworkInfo, Request, SlaveInfo, Unavailability, WeightInfo};
+
+pub use actor::HierarchicalAllocator;
 
 /// Takes what a framework is offered: resources by slave, all of one allocation. Upstream:
 /// `offerCallback`.
@@ -84,7 +102,8 @@ pub trait Allocator: Send {
         used: BTreeMap<SlaveId, Resources>,
     );
 
-    /// A framework is gone; all that it held is free.
+    /// A framework is gone. What it held no longer counts against its role; it is free once it
+    /// has been recovered.
     fn remove_framework(&self, id: &FrameworkId);
 
     /// A framework wants offers again.
@@ -99,7 +118,7 @@ pub trait Allocator: Send {
     /// A slave takes part from now on.
     fn add_slave(&self, id: &SlaveId, slave: NewSlave<'_>);
 
-    /// A slave is gone with all its resources.
+    /// A slave is gone with all its resources; nothing of it has to be recovered any more.
     fn remove_slave(&self, id: &SlaveId);
 
     /// A slave's revocable resources are these from now on, whether allocated or not.
