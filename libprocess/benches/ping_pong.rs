@@ -2,12 +2,11 @@
 //! runtime and between two over the loopback interface.
 
 use std::net::Ipv4Addr;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use libprocess::{Config, Pid, Process, Router, Runtime, Upid};
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 const CLIENTS: usize = 8;
 const IN_FLIGHT: u64 = 250;
@@ -122,11 +121,6 @@ fn ping_pong(criterion: &mut Criterion) {
             futures_util::FutureExt::now_or_never(runtime.shutdown());
         }
     }
-    group.bench_function("post", |bencher| {
-        let bench = Bench::new(1);
-        let upid = bench.clients[0].upid().clone();
-        bencher.iter(|| bench.runtimes[0].post(&upid, &upid, "none", Bytes::new()));
-    });
     group.finish();
 }
 

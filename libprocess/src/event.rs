@@ -5,6 +5,8 @@
 //! Upstream: `Event`, `MessageEvent`, `DispatchEvent`, `HttpEvent`, `ExitedEvent`,
 //! `TerminateEvent`.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +26,19 @@ pub(crate) struct Message {
     pub(crate) name: Arc<str>,
     /// The body, not decoded.
     pub(crate) body: Bytes,
+}
+
+thread_local! {
+    /// The names of message types, by where the type's own name lies in the program.
+    static NAMES: RefCell<HashMap<(*const u8, usize), Arc<str>>> = RefCell::default();
+}
+
+/// The full protobuf name of `M`, made once for each thread instead of for each message.
+pub(crate) fn name_of<M: prost::Name>() -> Arc<str> {
+    let type_name = std::any::type_name::<M>();
+    let key = (type_name.as_ptr(), type_name.len());
+    let make = || M::full_name().into();
+    NAMES.with_borrow_mut(|names| names.entry(key).or_insert_with(make).clone())
 }
 
 /// An HTTP request on its way to an actor's route, with the place for its answer.

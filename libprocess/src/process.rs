@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::clock::{Time, Timer};
-use crate::event::{Event, Message};
+use crate::event::{Event, Message, name_of};
 use crate::mailbox::{AnyCell, Cell};
 use crate::pid::Upid;
 use crate::router::Router;
@@ -80,7 +80,7 @@ impl<P: Process> Ctx<P> {
 
     /// Sends a protobuf message, fire and forget. Upstream: `ProtobufProcess::send`.
     pub fn send<M: prost::Message + prost::Name>(&self, to: &Upid, message: &M) {
-        self.send_raw(to, M::full_name(), message.encode_to_vec().into());
+        self.send_raw(to, name_of::<M>(), message.encode_to_vec().into());
     }
 
     /// Sends a protobuf message to the sender of the one being handled. Upstream: `reply`.
@@ -241,7 +241,7 @@ impl<P: Process> Pid<P> {
     /// Puts a message into the actor's mailbox, as if `from` had sent it.
     pub fn post<M: prost::Message + prost::Name>(&self, from: &Upid, message: &M) {
         let Some(cell) = self.cell.upgrade() else { return };
-        let (name, body) = (M::full_name().into(), message.encode_to_vec().into());
+        let (name, body) = (name_of::<M>(), message.encode_to_vec().into());
         cell.receive(Message { from: from.clone(), name, body });
     }
 
