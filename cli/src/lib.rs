@@ -1,1 +1,7 @@
-//! cli
+//! What operators type: the bodies of the command line programs, whose `main`s are in `bin`.
+#![forbid(unsafe_code)]
+
+pub mod execute;
+mod hdfs;
+
+pub mod local;
