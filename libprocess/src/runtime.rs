@@ -310,8 +310,8 @@ impl Runtime {
         }
     }
 
-    /// Ends all actors in the order of their ids, then the threads, and closes all sockets: the
-    /// port is free afterwards. Called from an actor or a future of this runtime, it never
+    /// Ends all actors in the order of their ids, then the threads; the port is free afterwards.
+    /// Work that blocks ends when it ends. Called from an actor or a future of this runtime, it never
     /// completes.
     /// Upstream: `process::finalize`.
     pub async fn shutdown(&self) {
@@ -326,7 +326,7 @@ impl Runtime {
         // What the actors said last may still be on its way.
         self.flush(FLUSH_AT_MOST).await;
         self.inner.threads.stop();
-        self.inner.threads.ended().await;
+        self.inner.threads.closed().await;
     }
 
     pub(crate) fn downgrade(&self) -> WeakRuntime {

@@ -401,3 +401,21 @@ fn a_runtime_leaves_its_port_free() {
     assert_eq!(again.bound().port(), port);
     wait(again.shutdown());
 }
+
+#[test]
+fn a_shutdown_does_not_wait_for_work_that_blocks() {
+    let first = runtime();
+    let port = first.bound().port();
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = oneshot::channel();
+    let work = first.blocking(move || {
+        begin.send(()).expect("the test waits");
+        gone.recv().is_ok()
+    });
+    wait(begun).unwrap();
+    wait(first.shutdown());
+    let again = start(Config { port, ..Config::default() });
+    go.send(()).unwrap();
+    assert_eq!(wait(work), None);
+    wait(again.shutdown());
+}

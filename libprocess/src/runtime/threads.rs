@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle, System};
 use async_channel::{Receiver, Sender};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::mailbox::AnyCell;
@@ -25,17 +26,17 @@ pub(crate) struct Threads {
     io: ArbiterHandle,
     workers: Vec<ArbiterHandle>,
     ready: Sender<Arc<dyn AnyCell>>,
-    /// Closed when the thread for input and output has ended.
-    ended: watch::Receiver<()>,
+    /// Held by the task that accepts connections, from its start on.
+    open: Mutex<Option<watch::Sender<()>>>,
+    /// Closed when that task has ended and its socket with it.
+    closed: watch::Receiver<()>,
 }
 
 impl Threads {
     /// Starts one thread for input and output and `workers` for actors.
     pub(crate) fn start(workers: usize) -> Result<(Self, RunQueue), StartError> {
         let (started, start) = std::sync::mpsc::channel();
-        let (running, ended) = watch::channel(());
         let run = move || {
-            let _running = running;
             let system = System::new();
             let arbiters: Vec<_> = (0..workers).map(|_| Arbiter::new().handle()).collect();
             let io = Arbiter::current();
@@ -47,7 +48,9 @@ impl Threads {
         thread.spawn(run).map_err(StartError::Threads)?;
         let (system, io, workers) = start.recv().map_err(|_| StartError::NoThreads)?;
         let (ready, queue) = async_channel::unbounded();
-        Ok((Self { system, io, workers, ready, ended }, queue))
+        let (open, closed) = watch::channel(());
+        let open = Mutex::new(Some(open));
+        Ok((Self { system, io, workers, ready, open, closed }, queue))
     }
 
     /// Lets every worker serve actors for as long as the runtime lives.
@@ -67,8 +70,12 @@ impl Threads {
 
     /// Serves connections to `listener` for as long as the runtime lives.
     pub(crate) fn listen(&self, listener: TcpListener, runtime: WeakRuntime) {
+        let open = self.open.lock().take();
         self.io.spawn_fn(move || {
-            actix::spawn(listener::accept_all(listener, runtime));
+            actix::spawn(async move {
+                let _open = open;
+                listener::accept_all(listener, runtime).await;
+            });
         });
     }
 
@@ -81,10 +88,10 @@ impl Threads {
         self.io.spawn(future);
     }
 
-    /// Completes when the thread for input and output has ended and all sockets are closed.
-    pub(crate) async fn ended(&self) {
-        // Nothing is ever sent: this ends with an error when the thread does.
-        let _ = self.ended.clone().changed().await;
+    /// Completes when no connection is accepted any more and the port is free.
+    pub(crate) async fn closed(&self) {
+        // Nothing is ever sent: this ends with an error when the sender is dropped.
+        let _ = self.closed.clone().changed().await;
     }
 
     pub(crate) fn stop(&self) {
