@@ -304,6 +304,6 @@ fn log_build() {
 
 /// Waits for a future on this thread.
 fn wait<T>(future: impl Future<Output = T>) -> T {
-    let waiting = tokio::runtime::Builder::new_current_thread().build();
-    waiting.expect("a runtime without drivers needs nothing from the system").block_on(future)
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    waiting.expect("a runtime without sockets needs nothing from the system").block_on(future)
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::attributes::Attributes;
-use common::ids::SlaveId;
+use common::attributes;
+use common::ids::{SlaveId, print_list};
 use common::resources::Resources;
 use containerizer::Containerizer;
 use coordination::election::{DetectError, MasterDetector};
@@ -261,8 +261,8 @@ impl Process for Slave {
             );
         }
         info!("Slave resources: {}", Resources::from(&self.info.resources));
-        let attributes = Attributes::from(self.info.attributes.as_slice());
-        info!("Slave attributes: [ {attributes} ]");
+        let attributes = self.info.attributes.iter().map(attributes::print);
+        info!("Slave attributes: {}", print_list(attributes));
         info!("Slave hostname: {}", self.info.hostname);
 
         let slave = ctx.pid().clone();

@@ -246,6 +246,48 @@ fn framework_that_is_shut_down_ends_without_updates() {
 }
 
 #[test]
+fn framework_that_is_shut_down_while_it_launches_ends_all_the_same() {
+    run(async {
+        let world = World::registered(&[]).await;
+        for round in 0..20 {
+            let mut message = run_task(command_task("t"));
+            let framework_id = message.framework.id.as_mut().unwrap();
+            framework_id.value = format!("F{round}");
+            let framework_id = framework_id.clone();
+            world.tell(&message);
+            for _ in 0..round {
+                world.tell(&UpdateFrameworkMessage::default());
+            }
+            world.tell(&ShutdownFrameworkMessage { framework_id });
+        }
+        soon("the end of all frameworks", async {
+            while world.get("/metrics/snapshot")["slave/frameworks_active"] != 0.0 {
+                world.settle().await;
+            }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn sandbox_that_cannot_be_made_fails_the_launch() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        std::fs::write(world.work_dir().join("slaves"), "in the way").unwrap();
+        world.tell(&run_task(command_task("t")));
+        let update = world.update().await;
+        assert_eq!(update.status.state(), TaskState::TaskFailed);
+        assert_eq!(update.status.reason(), Reason::ContainerLaunchFailed);
+        let message = update.status.message();
+        let expected = "Failed to launch container: Failed to create executor directory '";
+        assert!(message.starts_with(expected), "{message}");
+        world.acknowledge(&update);
+        world.settle().await;
+        assert_eq!(world.get("/state")["frameworks"], serde_json::json!([]));
+    });
+}
+
+#[test]
 fn executor_of_the_same_name_runs_again() {
     run(async {
         let mut world = World::registered(&[]).await;
