@@ -15,8 +15,9 @@ use common::credentials::{InvalidCredentials, parse_credential};
 use common::resources;
 use libprocess::{Address, logging};
 use nix::errno::Errno;
-use proto::mesos::SlaveInfo;
+use proto::mesos::{Credential, SlaveInfo};
 use stout::flags::parse::{Loaded, Shown};
+use tracing::info;
 
 use crate::constants::{DEFAULT_AUTHENTICATEE, REGISTER_RETRY_INTERVAL_MAX};
 use crate::flags::Flags;
@@ -35,12 +36,14 @@ pub(crate) enum Recover {
 }
 
 /// What the operator wants, made usable.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     pub(crate) shown: Shown,
     pub(crate) build: Build,
     pub(crate) logging: logging::Config,
     pub(crate) log_file: Option<PathBuf>,
+    /// Who we are, if the master asks for a proof.
+    pub(crate) credential: Option<Credential>,
     pub(crate) info: SlaveInfo,
     pub(crate) work_dir: WorkDir,
     pub(crate) launcher_dir: PathBuf,
@@ -49,6 +52,7 @@ pub struct Config {
     pub(crate) switch_user: bool,
     pub(crate) recover: Recover,
     pub(crate) registration_backoff_factor: Duration,
+    pub(crate) authentication_backoff_factor: Duration,
     pub(crate) executor_registration_timeout: Duration,
     pub(crate) executor_shutdown_grace_period: Duration,
     pub(crate) gc_delay: Duration,
@@ -86,9 +90,6 @@ pub enum ConfigError {
     /// `--credential` leads to a file that holds something else.
     #[error("{0} (see --credential flag)")]
     Credential(InvalidCredentials),
-    /// `--credential` leads to one, which nothing can be done with.
-    #[error("Authentication is not supported; start without --credential")]
-    Authentication,
     /// `--gc_disk_headroom` is no share.
     #[error("Invalid value '{0}' for --gc_disk_headroom. Must be between 0.0 and 1.0.")]
     Headroom(f64),
@@ -131,7 +132,7 @@ impl Config {
         address: Address,
     ) -> Result<Config, ConfigError> {
         let flags = &loaded.flags;
-        check_back_off_and_credential(flags)?;
+        let credential = check_back_off_and_credential(flags)?;
         if !(0.0..=1.0).contains(&flags.gc_disk_headroom) {
             return Err(ConfigError::Headroom(flags.gc_disk_headroom));
         }
@@ -147,6 +148,7 @@ impl Config {
             build,
             log_file: flags.logging.0.attached_log_file(&loaded.program),
             logging: flags.logging.0.clone(),
+            credential,
             info,
             work_dir: WorkDir(work_dir),
             launcher_dir: absolute(&flags.launcher_dir),
@@ -155,6 +157,7 @@ impl Config {
             switch_user: flags.switch_user,
             recover,
             registration_backoff_factor: flags.registration_backoff_factor,
+            authentication_backoff_factor: flags.authentication_backoff_factor,
             executor_registration_timeout: flags.executor_registration_timeout,
             executor_shutdown_grace_period: flags.executor_shutdown_grace_period,
             gc_delay: flags.gc_delay,
@@ -170,20 +173,21 @@ impl Config {
     }
 }
 
-fn check_back_off_and_credential(flags: &Flags) -> Result<(), ConfigError> {
+fn check_back_off_and_credential(flags: &Flags) -> Result<Option<Credential>, ConfigError> {
     if flags.registration_backoff_factor > REGISTER_RETRY_INTERVAL_MAX {
         return Err(ConfigError::Backoff(flags.registration_backoff_factor));
     }
-    let Some(path) = &flags.credential else { return Ok(()) };
+    let Some(path) = &flags.credential else { return Ok(None) };
     let text = path.to_string_lossy();
     let path = PathBuf::from(text.strip_prefix("file://").unwrap_or(&text));
     let text = std::fs::read_to_string(&path)
         .map_err(|source| ConfigError::CredentialFile { path, source })?;
-    parse_credential(&text).map_err(ConfigError::Credential)?;
+    let credential = parse_credential(&text).map_err(ConfigError::Credential)?;
     if flags.authenticatee != DEFAULT_AUTHENTICATEE {
         return Err(ConfigError::Authenticatee(flags.authenticatee.clone()));
     }
-    Err(ConfigError::Authentication)
+    info!("Slave using credential for: {}", credential.principal);
+    Ok(Some(credential))
 }
 
 /// The work directory, made if need be.

@@ -22,8 +22,12 @@ pub(crate) const STATUS_UPDATE_RETRY_INTERVAL_MAX: Duration = Duration::from_sec
 pub(crate) const REGISTRATION_BACKOFF_FACTOR: Duration = Duration::from_secs(1);
 /// The longest wait between two registrations.
 pub(crate) const REGISTER_RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
-/// The same for authentications.
+/// The longest first wait before another authentication.
 pub(crate) const AUTHENTICATION_BACKOFF_FACTOR: Duration = Duration::from_secs(1);
+/// The longest wait between two authentications.
+pub(crate) const AUTHENTICATION_RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// How long an authentication may take.
+pub(crate) const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a master may be silent, unless it says otherwise.
 pub(crate) const MASTER_PING_TIMEOUT: Duration = Duration::from_secs(75);
 

@@ -3,6 +3,8 @@
 
 mod registration;
 
+mod authentication;
+
 mod ping;
 
 mod run_task;

@@ -70,6 +70,9 @@ pub enum Fatal {
         /// What we are.
         expected: String,
     },
+    /// The master does not believe that we are who we say we are.
+    #[error("Master {0} refused authentication")]
+    Refused(Upid),
 }
 
 /// A slave that has been started.
@@ -107,6 +110,9 @@ pub struct Slave {
     /// Counts how often we have begun to look for a master: what was meant for an earlier one
     /// is out of date.
     pub(crate) detection: u64,
+    /// Lets go of the authentication under way when it is dropped.
+    pub(crate) authentication: Option<oneshot::Sender<()>>,
+    pub(crate) failed_authentications: u32,
     pub(crate) ping_timeout: Duration,
     pub(crate) ping_timer: Option<Timer>,
     pub(crate) frameworks: Frameworks,
@@ -145,6 +151,8 @@ impl Slave {
             master: None,
             master_hostname: None,
             detection: 0,
+            authentication: None,
+            failed_authentications: 0,
             ping_timeout: MASTER_PING_TIMEOUT,
             ping_timer: None,
             frameworks: Frameworks::default(),

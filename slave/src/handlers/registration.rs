@@ -49,6 +49,7 @@ impl Slave {
         if self.phase != Phase::Terminating {
             self.phase = Phase::Disconnected;
         }
+        self.authentication = None;
         self.updates.pause();
     }
 
@@ -73,6 +74,10 @@ impl Slave {
             info!("Skipping registration because slave is terminating");
             return;
         }
+        if let Some(credential) = self.config.credential.clone() {
+            self.detect(ctx, leader);
+            return self.authenticate(ctx, credential);
+        }
         info!("No credentials provided. Attempting to register without authentication");
         self.detect(ctx, leader);
         let detection = self.detection;
@@ -83,7 +88,7 @@ impl Slave {
 
     /// Registers, and does so again within `longest` and ever longer waits, until the master has
     /// answered or another one is looked for.
-    fn register(&mut self, ctx: &mut Ctx<Self>, detection: u64, longest: Duration) {
+    pub(crate) fn register(&mut self, ctx: &mut Ctx<Self>, detection: u64, longest: Duration) {
         if detection != self.detection || self.phase == Phase::Running {
             return;
         }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
 
+mod authentication;
 mod gc;
 mod http;
 mod kill;

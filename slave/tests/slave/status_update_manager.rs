@@ -20,12 +20,14 @@ fn retry_status_update() {
         let running = update_of(&executor, &spec, "t", (TaskState::TaskRunning, 1));
         executor.send(world.upid(), &running);
         let first = world.update().await;
+        world.settle().await;
         for wait in [10, 20, 40] {
             world.runtime.clock().advance(Duration::from_secs(wait - 1));
             world.settle().await;
             assert_eq!(world.master.count::<StatusUpdateMessage>(), 0);
             world.runtime.clock().advance(Duration::from_secs(1));
             assert_eq!(world.update().await.uuid, first.uuid);
+            world.settle().await;
         }
         world.acknowledge(&first);
         world.settle().await;
@@ -107,6 +109,7 @@ fn latest_task_state() {
         }
         let first = world.update().await;
         assert_eq!(first.latest_state, Some(TaskState::TaskRunning.into()));
+        world.settle().await;
         world.runtime.clock().advance(Duration::from_secs(10));
         let again = world.update().await;
         assert_eq!(again.status.state(), TaskState::TaskRunning);

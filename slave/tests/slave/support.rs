@@ -39,7 +39,9 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What slaves send to anybody.
-const MESSAGES: [&str; 15] = [
+const MESSAGES: [&str; 17] = [
+    "AuthenticateMessage",
+    "AuthenticationStartMessage",
     "RegisterSlaveMessage",
     "ReregisterSlaveMessage",
     "UnregisterSlaveMessage",
