@@ -3,6 +3,7 @@
 
 pub mod protobuf;
 
+mod flag;
 mod framework;
 mod shown;
 mod slave;
@@ -11,5 +12,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use flag::JsonFlag;
 pub use shown::{Form, Shown};
 pub use task::PendingTask;

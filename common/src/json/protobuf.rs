@@ -4,12 +4,14 @@
 //! Upstream: `JSON::Protobuf`, `JSON::protobuf` and `protobuf::parse` in `stout/protobuf.hpp`.
 
 mod parse;
+mod text;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use parse::{ParseError, parse, parse_array};
+pub use text::print_text;
 pub use write::{Protobuf, SortedProtobuf};
 
 use std::sync::LazyLock;

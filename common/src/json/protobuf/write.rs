@@ -43,7 +43,7 @@ enum Order {
     Name,
 }
 
-fn reflect<M: Message + Name>(message: &M) -> DynamicMessage {
+pub(super) fn reflect<M: Message + Name>(message: &M) -> DynamicMessage {
     let bytes = message.encode_to_vec();
     DynamicMessage::decode(descriptor::<M>(), bytes.as_slice())
         .expect("what prost encodes is of the schema that prost was generated from")
