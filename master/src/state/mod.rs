@@ -23,5 +23,5 @@ pub use history::CompletedFrameworks;
 pub use ids::Ids;
 pub use offer::Offer;
 pub use role::Roles;
-pub use slave::{Executor, Slave, Slaves};
+pub use slave::{Executor, NewSlave, Slave, Slaves};
 pub use task::{Task, TaskKey, TaskUpdated};

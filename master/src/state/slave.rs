@@ -3,6 +3,7 @@
 //! Upstream: `Slave`, `Master::Slaves`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId, TaskId};
@@ -358,5 +359,12 @@ impl Slave {
         let booked = self.used.iter().filter(|(_, resources)| !resources.is_empty());
         let booked: BTreeMap<_, _> = booked.map(|(id, used)| (id.clone(), used.clone())).collect();
         assert_eq!(booked, used, "{}: what is used", self.id);
+    }
+}
+
+impl fmt::Display for Slave {
+    /// `<id> at <pid> (<hostname>)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {} ({})", self.id, self.pid, self.info.hostname)
     }
 }

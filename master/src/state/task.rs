@@ -76,10 +76,8 @@ impl Task {
 
     pub(super) fn update(&mut self, update: &StatusUpdate) -> TaskUpdated {
         let status = &update.status;
-        let reported = match update.latest_state {
-            Some(_) => update.latest_state(),
-            None => status.state(),
-        };
+        let latest = update.latest_state.and_then(|state| TaskState::try_from(state).ok());
+        let reported = latest.unwrap_or_else(|| status.state());
         let mut updated = TaskUpdated::Changed;
         if let Transition::Taken(state) = transition(self.state(), reported) {
             self.message.set_state(state);
