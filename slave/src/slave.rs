@@ -257,7 +257,7 @@ impl Process for Slave {
     fn initialize(&mut self, ctx: &mut Ctx<Self>) {
         let name = ctx.upid().to_string();
         // COMPAT: the first six characters are cut, whatever they are (`Slave::initialize`); held
-        // by `slave::state_endpoint`.
+        // by `a_signal_ends_it_and_the_state_of_an_earlier_slave_stays`.
         info!("Slave started on {}", name.get(6..).unwrap_or_default());
         info!("Flags at startup: {}", self.config.shown);
         if ctx.upid().address.ip.is_loopback() {

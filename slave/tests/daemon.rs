@@ -99,6 +99,7 @@ fn a_signal_ends_it_and_the_state_of_an_earlier_slave_stays() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Slave started on 1)@127.0.0.1:")));
     let warning = lines.find(|line| line.contains("Found the state of an earlier slave"));
     assert!(warning.is_some(), "it says that it does not recover");
     lines.find(|line| line.contains("Detecting new master")).unwrap();

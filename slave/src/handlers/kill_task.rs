@@ -64,8 +64,7 @@ impl Slave {
         };
         match executor.phase {
             ExecutorPhase::Registering => {
-                // COMPAT: the word is misspelt (`Slave::killTask`); held by
-                // `slave::kill_task_unregistered_executor`.
+                // The word is misspelt as in upstream's line, which people look for.
                 warn!(
                     "Transitioning the state of task {task_id} of framework {framework_id} to \
                      TASK_KILED because the executor is not registered"

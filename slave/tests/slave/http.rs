@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proto::mesos::TaskState;
+use proto::mesos::internal::RegisterSlaveMessage;
 use serde_json::Value;
 
 use crate::support::{World, command_task, destroyed, executor_task, run, run_task, update_of};
@@ -69,6 +70,10 @@ fn flags_and_health() {
 #[test]
 fn metrics_in_metrics_endpoint() {
     run(async {
+        let mut world = World::start(&[]);
+        world.master.next::<RegisterSlaveMessage>().await;
+        let metrics = world.get("/metrics/snapshot");
+        assert_eq!(metrics["slave/registered"], 1.0, "it knows whom to register with");
         let mut world = World::registered(&[]).await;
         world.running(executor_task("t")).await;
         let metrics = world.get("/metrics/snapshot");

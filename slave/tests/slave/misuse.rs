@@ -176,7 +176,8 @@ fn tasks_with_volumes_that_nobody_told_of_are_lost() {
         let expected = "The checkpointed resources being used by the task are unknown to the slave";
         assert_eq!(update.status.message(), expected);
         world.acknowledge(&update);
-        world.tell(&CheckpointResourcesMessage { resources: reserved });
+        let stranger = Peer::new(&world.runtime, "stranger");
+        stranger.send(world.upid(), &CheckpointResourcesMessage { resources: reserved });
         world.tell(&run_task(task));
         world.launched().await;
     });

@@ -177,5 +177,12 @@ fn ignore_non_leader_status_update_acknowledgement() {
         world.runtime.clock().pause();
         world.runtime.clock().advance(Duration::from_secs(11));
         assert_eq!(world.update().await.uuid, update.uuid);
+
+        let scheduler = Peer::new(&world.runtime, "scheduler");
+        scheduler.send(world.upid(), &message);
+        world.settle().await;
+        world.runtime.clock().advance(Duration::from_secs(60));
+        world.settle().await;
+        assert_eq!(world.master.count::<StatusUpdateMessage>(), 0);
     });
 }
