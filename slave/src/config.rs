@@ -146,8 +146,8 @@ impl Config {
         Ok(Config {
             shown: loaded.shown.clone(),
             build,
-            log_file: flags.logging.0.attached_log_file(&loaded.program),
-            logging: flags.logging.0.clone(),
+            log_file: flags.logging.attached_log_file(&loaded.program),
+            logging: flags.logging.clone(),
             credential,
             info,
             work_dir: WorkDir(work_dir),

@@ -249,7 +249,7 @@ fn start_runtime(
 fn start_logging(loaded: &Loaded<Flags>, process: &Process) -> Result<(), StartError> {
     let program = process.arguments.first().map_or("mesos-slave", String::as_str);
     let environment = |name: &str| process.environment.get(name).cloned();
-    logging::init(&loaded.flags.logging.0, program, environment)?;
+    logging::init(&loaded.flags.logging, program, environment)?;
     logging::handle_signals().map_err(StartError::SignalHandler)?;
     for flag in &loaded.deprecated_paths {
         warn!(

@@ -4,13 +4,13 @@
 
 mod containers;
 mod docker;
-mod json;
 mod linux;
-mod logging;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use common::json::JsonFlag;
+use libprocess::logging;
 use proto::mesos::Modules;
 use proto::mesos::internal::Firewall;
 use serde_json::{Map, Value};
@@ -24,9 +24,7 @@ use crate::constants::{
 
 pub use containers::ContainerFlags;
 pub use docker::DockerFlags;
-pub use json::Json;
 pub use linux::LinuxFlags;
-pub use logging::LoggingFlags;
 
 /// What may be typed.
 #[derive(Clone, Debug)]
@@ -88,11 +86,11 @@ pub struct Flags {
     /// `--authenticatee`.
     pub authenticatee: String,
     /// `--modules`.
-    pub modules: Option<Json<Modules>>,
+    pub modules: Option<JsonFlag<Modules>>,
     /// `--hooks`.
     pub hooks: Option<String>,
     /// `--firewall_rules`.
-    pub firewall_rules: Option<Json<Firewall>>,
+    pub firewall_rules: Option<JsonFlag<Firewall>>,
     /// `--resource_estimator`.
     pub resource_estimator: Option<String>,
     /// `--qos_controller`.
@@ -102,7 +100,7 @@ pub struct Flags {
     /// `--oversubscribed_resources_interval`.
     pub oversubscribed_resources_interval: Duration,
     /// What is logged, and where.
-    pub logging: LoggingFlags,
+    pub logging: logging::Config,
     /// Which containers there are, and what goes into them.
     pub containers: ContainerFlags,
     /// The docker containerizer.
@@ -149,7 +147,7 @@ impl Default for Flags {
             qos_controller: None,
             qos_correction_interval_min: Duration::ZERO,
             oversubscribed_resources_interval: Duration::from_secs(15),
-            logging: LoggingFlags::default(),
+            logging: logging::Config::default(),
             containers: ContainerFlags::default(),
             docker: DockerFlags::default(),
             linux: LinuxFlags::default(),

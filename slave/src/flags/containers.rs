@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use common::json::JsonFlag;
 use proto::mesos::ContainerInfo;
 use stout::bytes::Bytes;
 use stout::flags::{Flag, Flags};
-
-use crate::flags::Json;
 
 /// Which containers there are, and what goes into them.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub struct ContainerFlags {
     /// `--default_container_image`.
     pub default_container_image: Option<String>,
     /// `--default_container_info`.
-    pub default_container_info: Option<Json<ContainerInfo>>,
+    pub default_container_info: Option<JsonFlag<ContainerInfo>>,
     /// `--isolation`.
     pub isolation: String,
     /// `--launcher`.
