@@ -62,3 +62,33 @@ pub(crate) fn path(typed: &Path) -> PathBuf {
     let text = typed.to_str().and_then(|text| text.strip_prefix("file://"));
     text.map_or_else(|| typed.to_owned(), PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::{Hosts, hosts, path};
+
+    #[test]
+    fn whitelist_test_whitelist_slave() {
+        let check = |text: io::Result<&str>, last: Hosts, expected: Option<&[&str]>| {
+            let read = hosts(Path::new("/w"), text.map(str::to_owned), &last);
+            let expected = expected.map(|hosts| hosts.iter().map(ToString::to_string).collect());
+            assert_eq!(read, expected);
+        };
+        check(Ok("b\na\n\n"), None, Some(&["a", "b"]));
+        // Empty is nobody, and unreadable is whoever it was before.
+        check(Ok(""), Some(["a".to_owned()].into()), Some(&[]));
+        let unreadable = || Err(io::Error::other("gone"));
+        check(unreadable(), Some(["a".to_owned()].into()), Some(&["a"]));
+        check(unreadable(), None, None);
+    }
+
+    #[test]
+    fn a_whitelist_is_named_by_path_or_uri() {
+        for typed in ["/etc/hosts", "file:///etc/hosts"] {
+            assert_eq!(path(Path::new(typed)), Path::new("/etc/hosts"));
+        }
+    }
+}

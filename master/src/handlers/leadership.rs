@@ -4,6 +4,7 @@
 //! `recoveredSlavesTimeout`, `removeSlave(Registry::Slave)`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::ids::SlaveId;
 use common::same::Same;
@@ -97,8 +98,9 @@ impl Master {
         };
         let bytes = Bytes::new(registry.encoded_len() as u64);
         let slaves = registry.slaves.into_iter().flat_map(|slaves| slaves.slaves);
-        self.cluster.slaves.recovered =
-            slaves.filter_map(|slave| Some((slave.info.id.as_ref()?.into(), slave.info))).collect();
+        self.cluster.slaves.recovered = slaves
+            .filter_map(|slave| Some((slave.info.id.as_ref()?.into(), Arc::new(slave.info))))
+            .collect();
         let count = self.cluster.slaves.recovered.len();
         let timeout = self.config.slave_reregister_timeout;
         ctx.after(timeout, move |master, ctx| master.on_recovered_slaves_timeout(ctx, count));
@@ -158,6 +160,6 @@ impl Master {
         self.metrics.slave_shutdowns_completed.increment();
         self.metrics.recovery_slave_removals.increment();
         // Frameworks are not told: a registry that is not strict is only written.
-        self.forget_slave(ctx, info);
+        self.forget_slave(ctx, Arc::unwrap_or_clone(info));
     }
 }

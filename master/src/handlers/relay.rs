@@ -3,6 +3,7 @@
 //! `exitedExecutor`, `submitScheduler`.
 
 use common::ids::{ExecutorId, FrameworkId, SlaveId};
+use common::wait_status::WaitStatus;
 use libprocess::{Ctx, Upid};
 use proto::mesos::internal::{
     ExecutorToFrameworkMessage, ExitedExecutorMessage, FrameworkToExecutorMessage,
@@ -177,7 +178,7 @@ impl Master {
         }
         info!(
             "Executor '{executor_id}' of framework {framework_id} on slave {slave}: {}",
-            print_wait_status(message.status)
+            WaitStatus(message.status)
         );
         self.remove_executor(&slave_id, &framework_id, &executor_id);
         match self.cluster.frameworks.get(&framework_id) {
@@ -187,14 +188,5 @@ impl Master {
                  because the framework is unknown"
             ),
         }
-    }
-}
-
-/// What waitpid(2) says, in words. Upstream: `WSTRINGIFY`.
-fn print_wait_status(status: i32) -> String {
-    let signal = status & 0x7f;
-    match signal {
-        0 => format!("exited with status {}", (status >> 8) & 0xff),
-        _ => format!("terminated with signal {signal}"),
     }
 }

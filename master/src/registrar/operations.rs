@@ -1,7 +1,7 @@
 //! The changes of a registry as functions. Called by registrars; pure.
 //! Upstream: `Operation`, `AdmitSlave`, `ReadmitSlave`, `RemoveSlave`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use common::ids::SlaveId;
 use proto::mesos::internal::{Registry, registry};
@@ -36,20 +36,21 @@ pub enum Strictness {
     Strict,
 }
 
-/// A registry with an index of its slaves.
+/// A registry that finds its slaves.
 #[derive(Clone, Debug)]
 pub struct RegistryState {
     registry: Registry,
-    slave_ids: BTreeSet<SlaveId>,
+    /// Where each slave is in the registry's list.
+    positions: BTreeMap<SlaveId, usize>,
     strictness: Strictness,
 }
 
 impl RegistryState {
     /// A registry that was read.
     pub fn new(registry: Registry, strictness: Strictness) -> RegistryState {
-        let slaves = registry.slaves.iter().flat_map(|slaves| &slaves.slaves);
-        let slave_ids = slaves.filter_map(|slave| slave_id(&slave.info)).collect();
-        RegistryState { registry, slave_ids, strictness }
+        let slaves = registry.slaves.iter().flat_map(|slaves| &slaves.slaves).enumerate();
+        let positions = slaves.filter_map(|(at, slave)| Some((slave_id(&slave.info)?, at)));
+        RegistryState { positions: positions.collect(), registry, strictness }
     }
 
     /// The registry as it stands.
@@ -78,7 +79,7 @@ impl RegistryState {
     }
 
     fn contains(&self, info: &SlaveInfo) -> bool {
-        slave_id(info).is_some_and(|id| self.slave_ids.contains(&id))
+        slave_id(info).is_some_and(|id| self.positions.contains_key(&id))
     }
 
     fn contradiction(&self) -> Admission {
@@ -89,18 +90,19 @@ impl RegistryState {
     }
 
     fn add(&mut self, info: SlaveInfo) -> Admission {
-        self.slave_ids.extend(slave_id(&info));
-        let slaves = self.registry.slaves.get_or_insert_default();
-        slaves.slaves.push(registry::Slave { info });
+        let slaves = &mut self.registry.slaves.get_or_insert_default().slaves;
+        self.positions.extend(slave_id(&info).map(|id| (id, slaves.len())));
+        slaves.push(registry::Slave { info });
         Admission::Accepted
     }
 
     fn remove(&mut self, info: &SlaveInfo) -> Admission {
-        if let Some(id) = slave_id(info) {
-            self.slave_ids.remove(&id);
-        }
-        if let Some(slaves) = &mut self.registry.slaves {
-            slaves.slaves.retain(|slave| slave.info.id != info.id);
+        let slaves = &mut self.registry.slaves.get_or_insert_default().slaves;
+        if let Some(at) = slave_id(info).and_then(|id| self.positions.remove(&id)) {
+            // The last takes its place: the order means nothing, and a long list stays cheap.
+            slaves.swap_remove(at);
+            let moved = slaves.get(at).and_then(|slave| slave_id(&slave.info));
+            self.positions.extend(moved.map(|id| (id, at)));
         }
         Admission::Accepted
     }
@@ -124,6 +126,18 @@ mod tests {
     fn ids(state: &RegistryState) -> Vec<&str> {
         let slaves = state.registry().slaves.iter().flat_map(|slaves| &slaves.slaves);
         slaves.filter_map(|slave| slave.info.id.as_ref()).map(|id| id.value.as_str()).collect()
+    }
+
+    #[test]
+    fn who_is_removed_is_found_wherever_others_went() {
+        let mut state = RegistryState::new(Registry::default(), Strictness::Strict);
+        for id in ["1", "2", "3", "4"] {
+            state.apply(Operation::AdmitSlave(slave(id)));
+        }
+        for (id, left) in [("1", "423"), ("4", "32"), ("2", "3"), ("3", "")] {
+            assert_eq!(state.apply(Operation::RemoveSlave(slave(id))), Admission::Accepted);
+            assert_eq!(ids(&state).concat(), left);
+        }
     }
 
     #[test]

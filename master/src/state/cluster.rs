@@ -36,7 +36,7 @@ pub struct Cluster {
     pub slaves: Slaves,
     /// Frameworks, registered and completed.
     pub frameworks: Frameworks,
-    offers: BTreeMap<OfferId, Offer>,
+    offers: BTreeMap<OfferId, Arc<Offer>>,
     roles: Roles,
 }
 
@@ -61,12 +61,12 @@ impl Cluster {
 
     /// An outstanding offer.
     pub fn offer(&self, id: &OfferId) -> Option<&Offer> {
-        self.offers.get(id)
+        self.offers.get(id).map(Arc::as_ref)
     }
 
     /// The outstanding offers in the order of their ids.
     pub fn offers(&self) -> impl ExactSizeIterator<Item = &Offer> {
-        self.offers.values()
+        self.offers.values().map(Arc::as_ref)
     }
 
     /// A task.
@@ -253,7 +253,7 @@ impl Cluster {
         framework.add_offer(&offer.id, &offer.slave_id, &offer.resources);
         slave.offers.insert(offer.id.clone());
         slave.offered += &offer.resources;
-        self.offers.insert(offer.id.clone(), offer);
+        self.offers.insert(offer.id.clone(), Arc::new(offer));
     }
 
     /// An offer is answered or taken back.
@@ -266,7 +266,7 @@ impl Cluster {
             slave.offers.remove(id);
             slave.offered -= &offer.resources;
         }
-        Some(offer)
+        Some(Arc::unwrap_or_clone(offer))
     }
 
     /// Ends the test that finds the tables contradicting one another.

@@ -222,9 +222,9 @@ pub struct Slaves {
     registered: BTreeMap<SlaveId, Arc<Slave>>,
     by_pid: BTreeMap<Upid, SlaveId>,
     /// Removed ones, the latest of them.
-    removed: BoundedMap<SlaveId, ()>,
+    removed: Arc<BoundedMap<SlaveId, ()>>,
     /// Those of the registry that have not come back since this master was elected.
-    pub recovered: BTreeMap<SlaveId, SlaveInfo>,
+    pub recovered: BTreeMap<SlaveId, Arc<SlaveInfo>>,
     /// Those that are being admitted.
     pub registering: BTreeSet<Upid>,
     /// Those that are being admitted again.
@@ -239,7 +239,7 @@ impl Slaves {
         Slaves {
             registered: BTreeMap::new(),
             by_pid: BTreeMap::new(),
-            removed: BoundedMap::new(removed_max),
+            removed: Arc::new(BoundedMap::new(removed_max)),
             recovered: BTreeMap::new(),
             registering: BTreeSet::new(),
             reregistering: BTreeSet::new(),
@@ -279,7 +279,7 @@ impl Slaves {
 
     /// Remembers that a slave must not come back.
     pub fn mark_removed(&mut self, id: SlaveId) {
-        self.removed.put(id, ());
+        Arc::make_mut(&mut self.removed).put(id, ());
     }
 
     /// Whether it is uncertain what runs on a slave, or on any if none is named.
@@ -314,7 +314,9 @@ impl Slaves {
     }
 
     pub(super) fn insert(&mut self, slave: Slave) {
-        self.removed.remove(&slave.id);
+        if self.removed.contains_key(&slave.id) {
+            Arc::make_mut(&mut self.removed).remove(&slave.id);
+        }
         self.by_pid.insert(slave.pid.clone(), slave.id.clone());
         let replaced = self.registered.insert(slave.id.clone(), Arc::new(slave));
         assert!(replaced.is_none(), "a slave is registered once");
@@ -323,7 +325,7 @@ impl Slaves {
     pub(super) fn remove(&mut self, id: &SlaveId) -> Option<Arc<Slave>> {
         let slave = self.registered.remove(id)?;
         self.by_pid.remove(&slave.pid);
-        self.removed.put(id.clone(), ());
+        self.mark_removed(id.clone());
         Some(slave)
     }
 

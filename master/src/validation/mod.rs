@@ -7,3 +7,6 @@ pub mod operation;
 pub mod resources;
 pub mod slave;
 pub mod task;
+
+#[cfg(test)]
+mod tests;

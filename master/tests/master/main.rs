@@ -3,6 +3,7 @@
 mod authorization;
 mod fault_tolerance;
 mod leadership;
+mod metrics;
 mod offers;
 mod operations;
 mod rate_limiting;

@@ -21,21 +21,14 @@ impl Master {
         message: StatusUpdateAcknowledgementMessage,
     ) {
         let id = FrameworkId::from(&message.framework_id);
-        let what = format!(
-            "status update acknowledgement {} for task {} of",
-            print_uuid(&message.uuid),
-            message.task_id.value
-        );
         let slave = &message.slave_id.value;
         let why = match self.cluster.frameworks.get(&id) {
-            None => {
-                format!("framework {id} on slave {slave} because the framework cannot be found")
+            None => format!("{id} on slave {slave} because the framework cannot be found"),
+            Some(framework) if framework.pid() != Some(&from) => {
+                format!("{framework} on slave {slave} because it is not expected from {from}")
             }
-            Some(framework) if framework.pid() != Some(&from) => format!(
-                "framework {framework} on slave {slave} because it is not expected from {from}"
-            ),
             Some(framework) => match uuid_bytes(&message.uuid) {
-                Err(invalid) => format!("framework {framework} on slave {slave}: {invalid}"),
+                Err(invalid) => format!("{framework} on slave {slave}: {invalid}"),
                 Ok(_) => {
                     let acknowledge = Acknowledge {
                         slave_id: message.slave_id,
@@ -46,7 +39,11 @@ impl Master {
                 }
             },
         };
-        warn!("Ignoring {what} {why}");
+        warn!(
+            "Ignoring status update acknowledgement {} for task {} of framework {why}",
+            print_uuid(&message.uuid),
+            message.task_id.value
+        );
         self.metrics.invalid_status_update_acknowledgements.increment();
     }
 
@@ -65,17 +62,21 @@ impl Master {
             slave_id: SlaveId::from(&acknowledge.slave_id),
             task_id: TaskId::from(&acknowledge.task_id),
         };
-        let what = format!(
-            "status update acknowledgement {} for task {} of framework {framework} to slave",
-            print_uuid(&acknowledge.uuid),
-            key.task_id
-        );
+        let what = || {
+            let uuid = print_uuid(&acknowledge.uuid);
+            format!(
+                "status update acknowledgement {uuid} for task {} of framework {framework} to \
+                 slave",
+                key.task_id
+            )
+        };
         let Some(slave) = self.cluster.slaves.get(&key.slave_id) else {
-            warn!("Cannot send {what} {} because slave is not registered", key.slave_id);
+            let slave_id = &key.slave_id;
+            warn!("Cannot send {} {slave_id} because slave is not registered", what());
             return invalid.increment();
         };
         if !slave.connected {
-            warn!("Cannot send {what} {slave} because slave is disconnected");
+            warn!("Cannot send {} {slave} because slave is disconnected", what());
             return invalid.increment();
         }
         info!(
@@ -86,7 +87,7 @@ impl Master {
         );
         let task = slave.task(id, &key.task_id);
         if task.is_some_and(|task| task.message.status_update_state.is_none()) {
-            error!("Ignoring {what} {slave} because the update was not sent by this master");
+            error!("Ignoring {} {slave} because the update was not sent by this master", what());
             return invalid.increment();
         }
         let message = StatusUpdateAcknowledgementMessage {

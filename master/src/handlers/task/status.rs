@@ -78,32 +78,34 @@ impl Master {
         pid: &str,
     ) -> Result<(), Option<SlaveRefusal>> {
         let id = SlaveId::from(update.slave_id.clone().unwrap_or_default());
-        let printed = print_update(update);
         if self.cluster.slaves.is_removed(&id) {
             warn!(
-                "Ignoring status update {printed} from removed slave {pid} with id {id} ; asking \
-                 slave  to shutdown"
+                "Ignoring status update {} from removed slave {pid} with id {id} ; asking slave  \
+                 to shutdown",
+                print_update(update)
             );
             return Err(Some(SlaveRefusal::StatusUpdate));
         }
         let Some(slave) = self.cluster.slaves.get(&id) else {
-            warn!("Ignoring status update {printed} from unknown slave {pid} with id {id}");
+            let update = print_update(update);
+            warn!("Ignoring status update {update} from unknown slave {pid} with id {id}");
             return Err(None);
         };
         let framework_id = FrameworkId::from(&update.framework_id);
         if self.cluster.frameworks.get(&framework_id).is_none() {
             warn!(
-                "Ignoring status update {printed} from slave {slave} because the framework is \
-                 unknown"
+                "Ignoring status update {} from slave {slave} because the framework is unknown",
+                print_update(update)
             );
             return Err(None);
         }
         // Drivers copy it into 16 bytes, however many there are.
         if update.uuid.as_ref().is_some_and(|uuid| uuid.len() != 16) {
-            warn!("Ignoring status update {printed} from slave {slave} because its UUID is none");
+            let update = print_update(update);
+            warn!("Ignoring status update {update} from slave {slave} because its UUID is none");
             return Err(None);
         }
-        info!("Status update {printed} from slave {slave}");
+        info!("Status update {} from slave {slave}", print_update(update));
         Ok(())
     }
 
@@ -150,19 +152,22 @@ impl Master {
     pub(crate) fn remove_task(&mut self, key: &TaskKey) {
         let Some(task) = self.cluster.remove_task(key) else { return };
         let TaskKey { framework_id, slave_id, task_id } = key;
-        let slave = self.cluster.slaves.get(slave_id).map(ToString::to_string).unwrap_or_default();
-        let what = format!(
-            "Removing task {task_id} with resources {} of framework {framework_id} on slave \
-             {slave}",
-            task.resources
-        );
+        let Some(slave) = self.cluster.slaves.get(slave_id) else { return };
         if task.is_terminal() {
-            info!("{what}");
-        } else {
-            warn!("{what} in non-terminal state {}", task.state().as_str_name());
-            let resources = task.resources.clone();
-            self.allocator.recover_resources(framework_id, slave_id, resources, None);
+            return info!(
+                "Removing task {task_id} with resources {} of framework {framework_id} on slave \
+                 {slave}",
+                task.resources
+            );
         }
+        warn!(
+            "Removing task {task_id} with resources {} of framework {framework_id} on slave \
+             {slave} in non-terminal state {}",
+            task.resources,
+            task.state().as_str_name()
+        );
+        let resources = task.resources.clone();
+        self.allocator.recover_resources(framework_id, slave_id, resources, None);
     }
 
     /// Forgets an executor, and frees what it used.
@@ -174,7 +179,7 @@ impl Master {
     ) {
         let executor = self.cluster.remove_executor(slave_id, framework_id, executor_id);
         let Some(executor) = executor else { return };
-        let slave = self.cluster.slaves.get(slave_id).map(ToString::to_string).unwrap_or_default();
+        let Some(slave) = self.cluster.slaves.get(slave_id) else { return };
         info!(
             "Removing executor '{executor_id}' with resources {} of framework {framework_id} on \
              slave {slave}",
