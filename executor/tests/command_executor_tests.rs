@@ -185,7 +185,7 @@ fn a_program_that_is_missing_fails_the_task_with_the_reason() {
     check(
         program("/none/such", &[]),
         &[],
-        "Failed to exec '/none/such': No such file or directory (os error 2)",
+        "Failed to exec '/none/such': No such file or directory",
     );
     check(task("t"), &[], "Expecting task 't' to have a command!");
     check(

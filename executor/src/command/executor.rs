@@ -190,10 +190,10 @@ impl CommandProcess {
         say(format_args!("Starting task {}", task.task_id.value));
         say(format_args!("{}", launch.text));
         let mut child = launch.spawn(self.options.path.as_deref())?;
-        if let Err(source) = watch(&child, ctx.pid(), Self::on_exit) {
+        if let Err(error) = watch(&child, ctx.pid(), Self::on_exit) {
             // A task whose end we would not notice cannot be run.
             let _ = child.kill();
-            return Err(LaunchError::Fork { command: launch.text, source });
+            return Err(LaunchError::fork(&launch.text, &error));
         }
         Ok(child)
     }

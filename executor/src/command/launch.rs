@@ -15,7 +15,7 @@ use std::process::{Child, Command};
 
 use common::json::protobuf;
 use nix::errno::Errno;
-use nix::unistd::{Uid, User, chdir, initgroups, setgid, setsid, setuid};
+use nix::unistd::{AccessFlags, Uid, User, access, chdir, initgroups, setgid, setsid, setuid};
 use proto::mesos::{CommandInfo, TaskInfo};
 use stout::json;
 
@@ -50,21 +50,28 @@ pub(crate) enum LaunchError {
     #[error("Expecting --working_directory or --sandbox_directory with --rootfs")]
     NoDirectory,
     /// The program is not there, or not to be run.
-    #[error("Failed to exec '{program}': {source}")]
+    #[error("Failed to exec '{program}': {}", .source.desc())]
     Exec {
         /// The program.
         program: String,
         /// What the system says.
-        source: io::Error,
+        source: Errno,
     },
     /// No process can be made.
-    #[error("Failed to fork to run {command}: {source}")]
+    #[error("Failed to fork to run {command}: {}", .source.desc())]
     Fork {
         /// What was to be run.
         command: String,
         /// What the system says.
-        source: io::Error,
+        source: Errno,
     },
+}
+
+impl LaunchError {
+    /// No process was made for a command.
+    pub(crate) fn fork(command: &str, error: &io::Error) -> Self {
+        Self::Fork { command: command.to_owned(), source: errno(error) }
+    }
 }
 
 /// Another root directory for the task, and who it runs as there.
@@ -133,7 +140,7 @@ impl Launch {
         } else if !Uid::effective().is_root() {
             return Err(LaunchError::NotRoot);
         }
-        let fork_failed = |source| LaunchError::Fork { command: self.text.clone(), source };
+        let fork_failed = |error| LaunchError::fork(&self.text, &error);
         let rootfs = self.rootfs.clone().unwrap_or_default();
         // The program that runs, even if its file has been replaced meanwhile.
         Command::new("/proc/self/exe")
@@ -149,11 +156,8 @@ impl Launch {
 fn find_program(program: &str, path: Option<&str>) -> Result<(), LaunchError> {
     let exec_failed = |source| LaunchError::Exec { program: program.to_owned(), source };
     let is_program = |file: &Path| {
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(Errno::EACCES.into());
-        }
-        nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).map_err(io::Error::from)
+        let metadata = file.metadata().map_err(|error| errno(&error))?;
+        if metadata.is_dir() { Err(Errno::EACCES) } else { access(file, AccessFlags::X_OK) }
     };
     if program.contains('/') {
         return is_program(Path::new(program)).map_err(exec_failed);
@@ -164,7 +168,12 @@ fn find_program(program: &str, path: Option<&str>) -> Result<(), LaunchError> {
     {
         return Ok(());
     }
-    Err(exec_failed(Errno::ENOENT.into()))
+    Err(exec_failed(Errno::ENOENT))
+}
+
+/// What the system says; an argument that holds a NUL never reaches it.
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
 }
 
 /// Why the child did not become the task. Its parent only sees that it was aborted.
@@ -174,7 +183,7 @@ pub enum ChildError {
     #[error("Expecting to be called by the command executor")]
     Arguments,
     /// We lead a group already.
-    #[error("Could not put command in its own session, setsid: {0}")]
+    #[error("Could not put command in its own session, setsid: {}", .0.desc())]
     Session(Errno),
     /// The other root directory cannot be entered.
     #[error("Failed to enter chroot '{root}': {source}")]
@@ -185,7 +194,7 @@ pub enum ChildError {
         source: RootfsError,
     },
     /// There is no such directory in there.
-    #[error("Failed to chdir into current working directory '{directory}': {source}")]
+    #[error("Failed to chdir into current working directory '{directory}': {}", .source.desc())]
     Directory {
         /// The directory.
         directory: String,
@@ -193,7 +202,7 @@ pub enum ChildError {
         source: Errno,
     },
     /// We cannot be that user.
-    #[error("Failed to change user to '{user}': {source}")]
+    #[error("Failed to change user to '{user}': {}", .source.desc())]
     User {
         /// The user's name.
         user: String,
@@ -201,8 +210,8 @@ pub enum ChildError {
         source: Errno,
     },
     /// The program cannot be run.
-    #[error("Failed to exec: {0}")]
-    Exec(io::Error),
+    #[error("Failed to exec: {}", .0.desc())]
+    Exec(Errno),
 }
 
 /// Becomes the task that the arguments (without our own name) describe. Returns only if that
@@ -233,7 +242,7 @@ fn try_become_task(arguments: &[String]) -> Result<Infallible, ChildError> {
             switch(&found).map_err(|source| ChildError::User { user: user.clone(), source })?;
         }
     }
-    Err(ChildError::Exec(Command::new(program).arg0(name).args(rest).exec()))
+    Err(ChildError::Exec(errno(&Command::new(program).arg0(name).args(rest).exec())))
 }
 
 fn find_user(name: &str) -> Result<User, ChildError> {
@@ -328,13 +337,9 @@ mod tests {
         check("sh", Some("/nowhere:/bin"), "found");
         check("sh", None, "found");
         check("/bin/sh", Some(""), "found");
-        check(
-            "sh",
-            Some("/nowhere"),
-            "Failed to exec 'sh': No such file or directory (os error 2)",
-        );
-        check("/none", None, "Failed to exec '/none': No such file or directory (os error 2)");
-        check("/tmp", None, "Failed to exec '/tmp': Permission denied (os error 13)");
-        check("", None, "Failed to exec '': No such file or directory (os error 2)");
+        check("sh", Some("/nowhere"), "Failed to exec 'sh': No such file or directory");
+        check("/none", None, "Failed to exec '/none': No such file or directory");
+        check("/tmp", None, "Failed to exec '/tmp': Permission denied");
+        check("", None, "Failed to exec '': No such file or directory");
     }
 }

@@ -15,7 +15,7 @@ use nix::unistd::{chdir, chroot, mkdtemp, pivot_root};
 
 /// What could not be done.
 #[derive(Debug, thiserror::Error)]
-#[error("Failed to {what} '{path}': {source}", path = path.display())]
+#[error("Failed to {what} '{}': {source}", .path.display())]
 pub struct RootfsError {
     /// The step.
     what: &'static str,
