@@ -14,7 +14,7 @@ use std::sync::Arc;
 use coordination::election::{MasterDetector, MechanismError, create_detector};
 use nix::unistd::{Uid, User};
 use proto::mesos::FrameworkInfo;
-use sched::{Acknowledgements, Leader, NewError, Options, SchedulerDriver, Status};
+use sched::{Leader, NewError, Options, SchedulerDriver, Status};
 use stout::flags::BoxedError;
 use stout::flags::help::{usage, usage_behind};
 use stout::flags::parse::{LoadError, Loader, program_name};
@@ -146,12 +146,7 @@ fn execute(
             (Leader::At(cluster.master.clone()), Some(cluster))
         }
     };
-    let options = Options {
-        framework,
-        leader,
-        acknowledgements: Acknowledgements::Implicit,
-        credential: None,
-    };
+    let options = Options::new(framework, leader);
     let scheduler = CommandScheduler::new(flags, name, uri);
     let driver = SchedulerDriver::new(scheduler, options, variables)?;
     Ok(driver.run())

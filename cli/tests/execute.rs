@@ -21,6 +21,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_mesos-execute");
 fn execute(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env("LIBPROCESS_IP", "127.0.0.1").stdin(Stdio::null());
+    // Nobody shall subscribe twice, as far as chance allows.
+    command.env("MESOS_REGISTRATION_BACKOFF_FACTOR", "1mins");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -124,6 +126,17 @@ fn the_transcript_is_upstreams() {
          Received status update TASK_RUNNING for task task\n\
          Received status update TASK_FINISHED for task task\n"
     );
+}
+
+#[test]
+fn the_task_goes_on_when_nobody_reads() {
+    let mut scene = Scene::new(&["--command=true"]);
+    drop(scene.child.stdout.take());
+    scene.offer(&["cpus:1;mem:128"]);
+    scene.launch();
+    scene.update("task", TaskState::TaskFinished);
+    scene.call(call::Type::Teardown);
+    assert_eq!(scene.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -112,18 +112,27 @@ pub struct Options {
     pub acknowledgements: Acknowledgements,
     /// Who the framework is, and the proof of it.
     pub credential: Option<Credential>,
+    /// Gives numbers from 0 to 1, by which waiting times are chosen: others in each process, so
+    /// that drivers do not come back to a master all at the same time.
+    pub random: fn() -> f64,
 }
 
 impl Options {
-    /// A framework without a credential at the master that `leader` leads to.
-    pub fn new(framework: FrameworkInfo, leader: &str) -> Self {
+    /// A framework without a credential, whose driver acknowledges for it.
+    pub fn new(framework: FrameworkInfo, leader: Leader) -> Self {
         Self {
             framework,
-            leader: Leader::At(leader.to_owned()),
+            leader,
             acknowledgements: Acknowledgements::default(),
             credential: None,
+            random,
         }
     }
+}
+
+fn random() -> f64 {
+    let [high, low, ..] = *Uuid::new_v4().as_bytes();
+    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 /// Why there can be no driver.
@@ -262,6 +271,7 @@ impl SchedulerDriver {
             framework: complete(options.framework)?,
             credential: options.credential,
             acknowledgements: options.acknowledgements,
+            random: options.random,
             callbacks: callbacks.clone(),
             running: running.clone(),
             ended: ended.clone(),
@@ -518,4 +528,14 @@ fn complete(mut framework: FrameworkInfo) -> Result<FrameworkInfo, NewError> {
 
 fn find(variables: &[(String, String)], name: &str) -> Option<String> {
     variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn random_numbers_are_between_0_and_1_and_differ() {
+        let numbers: Vec<f64> = (0..1_000).map(|_| super::random()).collect();
+        assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)));
+        assert!(numbers.iter().any(|number| *number != numbers[0]));
+    }
 }

@@ -73,6 +73,7 @@ pub(crate) struct Setup {
     pub(crate) framework: FrameworkInfo,
     pub(crate) credential: Option<Credential>,
     pub(crate) acknowledgements: Acknowledgements,
+    pub(crate) random: fn() -> f64,
     pub(crate) callbacks: Callbacks<Callee>,
     pub(crate) running: Arc<AtomicBool>,
     pub(crate) ended: Latch,

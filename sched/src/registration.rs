@@ -15,7 +15,7 @@ use futures_util::future::{AbortHandle, Abortable};
 use libprocess::{Ctx, Upid, vlog};
 use proto::mesos::MasterInfo;
 use proto::mesos::scheduler::{Call, call};
-use stout::{Uuid, duration};
+use stout::duration;
 use tracing::{error, info, warn};
 
 use crate::flags::DEFAULT_AUTHENTICATEE;
@@ -84,7 +84,7 @@ impl SchedulerProcess {
             self.disconnect();
             // Not at once: all others have lost it, too.
             let factor = self.flags.registration_backoff_factor;
-            self.begin_after(ctx, factor.mul_f64(random()));
+            self.begin_after(ctx, factor.mul_f64((self.setup.random)()));
         }
     }
 
@@ -202,7 +202,7 @@ impl SchedulerProcess {
                 self.authentication.failures += 1;
                 let factor = self.flags.authentication_backoff_factor;
                 let longest = authentication_backoff(factor, self.authentication.failures);
-                self.begin_after(ctx, longest.mul_f64(random()));
+                self.begin_after(ctx, longest.mul_f64((self.setup.random)()));
             }
         }
     }
@@ -221,7 +221,7 @@ impl SchedulerProcess {
         vlog!(1, "Sending SUBSCRIBE call to {}", master.pid);
         ctx.send(&master.pid, &self.subscribe());
         let longest = registration_backoff(longest, self.setup.framework.failover_timeout);
-        let delay = longest.mul_f64(random());
+        let delay = longest.mul_f64((self.setup.random)());
         vlog!(1, "Will retry registration in {} if necessary", duration::display(delay));
         self.retry = Some(ctx.after(delay, move |this, ctx| this.register(ctx, longest * 2)));
     }
@@ -253,12 +253,6 @@ fn registration_backoff(longest: Duration, failover_timeout_secs: Option<f64>) -
 fn authentication_backoff(factor: Duration, failures: u32) -> Duration {
     let power = 2_u32.saturating_pow(failures);
     factor.saturating_mul(power).min(AUTHENTICATION_RETRY_INTERVAL_MAX)
-}
-
-/// A number from 0 to 1, another one in each process.
-fn random() -> f64 {
-    let [high, low, ..] = *Uuid::new_v4().as_bytes();
-    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 #[cfg(test)]
@@ -293,10 +287,5 @@ mod tests {
         check(3, 8);
         check(6, 60);
         check(1_000, 60);
-    }
-
-    #[test]
-    fn random_numbers_are_between_0_and_1() {
-        assert!((0..1_000).map(|_| random()).all(|number| (0.0..=1.0).contains(&number)));
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! Upstream: `CommandScheduler`.
 
+use std::fmt::Arguments;
+use std::io::{self, Write};
+
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId};
 use common::resources::Resources;
 use common::task_state;
@@ -112,11 +115,16 @@ impl CommandScheduler {
             let slave_id = SlaveId::from(&offer.slave_id);
             let task = self.task(&slave_id, &needs)?;
             driver.launch_tasks(&[offer_id], vec![task], Filters::default());
-            println!("task {} submitted to slave {slave_id}", self.name);
+            say(format_args!("task {} submitted to slave {slave_id}", self.name));
             self.launched = true;
         }
         Ok(())
     }
+}
+
+/// A line on stdout, which may be gone: the task goes on all the same.
+fn say(line: Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// A text is the value itself; anything else is its JSON.
@@ -127,18 +135,18 @@ fn variable(name: &str, value: &Value) -> Variable {
 
 impl Scheduler for CommandScheduler {
     fn registered(&mut self, _: &SchedulerDriver, framework_id: FrameworkId, _: MasterInfo) {
-        println!("Framework registered with {framework_id}");
+        say(format_args!("Framework registered with {framework_id}"));
     }
 
     fn reregistered(&mut self, _: &SchedulerDriver, _: MasterInfo) {
-        println!("Framework re-registered");
+        say(format_args!("Framework re-registered"));
     }
 
     fn disconnected(&mut self, _: &SchedulerDriver) {}
 
     fn resource_offers(&mut self, driver: &SchedulerDriver, offers: Vec<Offer>) {
         if let Err(error) = self.choose(driver, &offers) {
-            eprintln!("{error}");
+            let _ = writeln!(io::stderr(), "{error}");
             driver.abort();
         }
     }
@@ -151,7 +159,7 @@ impl Scheduler for CommandScheduler {
             return warn!("Ignoring a status update for task {task_id}, which is not ours");
         }
         let state = status.state();
-        println!("Received status update {} for task {task_id}", state.as_str_name());
+        say(format_args!("Received status update {} for task {task_id}", state.as_str_name()));
         if task_state::is_terminal(state) {
             driver.stop();
         }

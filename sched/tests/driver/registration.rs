@@ -77,9 +77,7 @@ fn subscribing_is_retried_until_it_is_answered() {
 
 #[test]
 fn a_failover_timeout_of_zero_does_not_make_a_flood() {
-    let set_zero = |options: &mut Options| options.framework.failover_timeout = Some(0.0);
-    let seldom = &[("MESOS_REGISTRATION_BACKOFF_FACTOR", "1mins")];
-    let mut scene = Scene::start_with(set_zero, |_| {}, seldom);
+    let mut scene = Scene::start(|options| options.framework.failover_timeout = Some(0.0));
     scene.runtime.clock().pause();
     scene.subscribe();
     wait(scene.runtime.settle());

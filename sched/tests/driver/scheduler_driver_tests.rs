@@ -45,7 +45,7 @@ fn driver_states_are_upstreams() {
 
 #[test]
 fn a_driver_that_was_not_started_does_nothing() {
-    let options = Options::new(framework(), "127.0.0.1:1");
+    let options = Options::new(framework(), Leader::At("127.0.0.1:1".to_owned()));
     let (witness, _told) = Witness::new(|_| {});
     let variables = [("LIBPROCESS_IP", "127.0.0.1"), ("MESOS_INITIALIZE_DRIVER_LOGGING", "false")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -83,7 +83,7 @@ fn bad_variables_are_named_before_there_is_a_driver() {
     let check = |name: &str, value: &str, text: &str| {
         let (witness, _told) = Witness::new(|_| {});
         let variables = [(name.to_owned(), value.to_owned())];
-        let options = Options::new(framework(), "127.0.0.1:1");
+        let options = Options::new(framework(), Leader::At("127.0.0.1:1".to_owned()));
         let error = SchedulerDriver::new(witness, options, &variables).err().unwrap();
         assert_eq!(error.to_string(), text);
     };

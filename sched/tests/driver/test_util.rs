@@ -13,9 +13,12 @@ use proto::mesos::internal::{
 };
 use proto::mesos::scheduler::{Call, call};
 use proto::mesos::{FrameworkInfo, MasterInfo, Offer, TaskInfo, TaskState, TaskStatus};
-use sched::{Options, Scheduler, SchedulerDriver, Status};
+use sched::{Leader, Options, Scheduler, SchedulerDriver, Status};
 
 pub(crate) const FRAMEWORK: &str = "F0";
+
+/// Attempts to register come once in a minute.
+pub(crate) const SELDOM: &[(&str, &str)] = &[("MESOS_REGISTRATION_BACKOFF_FACTOR", "1mins")];
 
 /// One call of the scheduler.
 #[expect(clippy::large_enum_variant, reason = "there are few")]
@@ -124,7 +127,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// A driver that has just been started.
     pub(crate) fn start(change: impl FnOnce(&mut Options)) -> Self {
-        Self::start_with(change, |_| {}, &[])
+        Self::start_with(change, |_| {}, SELDOM)
     }
 
     pub(crate) fn start_with(
@@ -133,7 +136,10 @@ impl Scene {
         variables: &[(&str, &str)],
     ) -> Self {
         let master = Peer::start("master");
-        let mut options = Options::new(framework(), &master.upid().address.to_string());
+        let leader = Leader::At(master.upid().address.to_string());
+        let mut options = Options::new(framework(), leader);
+        // As long as it can be: nobody subscribes twice unless a test says so.
+        options.random = || 1.0;
         change(&mut options);
         let runtime = runtime();
         let (witness, told) = Witness::new(on_update);
@@ -154,7 +160,7 @@ impl Scene {
         change: impl FnOnce(&mut Options),
         on_update: impl FnMut(&SchedulerDriver) + Send + 'static,
     ) -> Self {
-        let mut scene = Self::start_with(change, on_update, &[]);
+        let mut scene = Self::start_with(change, on_update, SELDOM);
         scene.subscribe();
         scene.send(&registered());
         scene.expect(Told::Registered(FRAMEWORK.into()));
