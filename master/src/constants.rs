@@ -23,3 +23,7 @@ pub const REMOVED_SLAVES_MAX: usize = 100_000;
 
 /// How often the whitelist is read. Upstream: `WHITELIST_WATCH_INTERVAL`.
 pub const WHITELIST_WATCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Whose authenticator lets requests pass that change something.
+/// Upstream: `DEFAULT_HTTP_AUTHENTICATION_REALM`.
+pub const HTTP_REALM: &str = "mesos";

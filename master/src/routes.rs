@@ -8,11 +8,12 @@ use std::sync::Arc;
 use libprocess::clock::Time;
 use libprocess::http::help::Page;
 use libprocess::http::{Failed, Reply, Request, Response};
-use libprocess::{Ctx, Router, vlog};
+use libprocess::{Router, vlog};
 use proto::mesos::MasterInfo;
 use tracing::info;
 
 use crate::config::Config;
+use crate::constants::HTTP_REALM;
 use crate::http::{
     flags, frameworks, health, observe, redirect, roles, slaves, state, summary, tasks, teardown,
 };
@@ -46,7 +47,8 @@ pub(crate) fn install(router: &mut Router<Master>, webui: &Path) {
     at_once(router, ("/health", Logged::No), health::help(), health::serve);
     at_once(router, ("/redirect", Logged::No), redirect::help(), redirect::serve);
 
-    router.route("/teardown", teardown::help().into(), |master: &mut Master, ctx, request| {
+    let help = teardown::help().into();
+    router.route_in_realm("/teardown", HTTP_REALM, help, |master: &mut Master, ctx, request| {
         log(&request);
         master.teardown_endpoint(ctx, &request)
     });
@@ -143,15 +145,5 @@ impl Master {
             start_time: self.start_time,
             elected_time: self.elected_time,
         }
-    }
-
-    fn teardown_endpoint(
-        &mut self,
-        ctx: &mut Ctx<Self>,
-        request: &Request,
-    ) -> Result<Response, teardown::Refusal> {
-        let id = teardown::parse(&self.cluster, request)?;
-        self.remove_framework(ctx, &id);
-        Ok(Response::ok(""))
     }
 }

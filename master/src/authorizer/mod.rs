@@ -28,6 +28,11 @@ pub enum Action {
         /// As this user.
         user: String,
     },
+    /// End a framework, as an operator.
+    TeardownFramework {
+        /// The principal that it registered with, if any.
+        framework_principal: Option<String>,
+    },
     /// Reserve resources.
     ReserveResources {
         /// For these roles.

@@ -1,13 +1,16 @@
-//! `/teardown`: which framework is to end. Ending it is the master's, once that is authorized.
-//! Upstream: `Master::Http::teardown`, `_teardown`.
+//! `/teardown`: an operator ends a framework. Authorized first; what happens then is told in
+//! `handlers/framework/teardown.rs`. Upstream: `Master::Http::teardown`, `_teardown`.
 
 use common::ids::FrameworkId;
 use http::Method;
 use libprocess::http::help::{self, Page};
-use libprocess::http::{Request, Response};
+use libprocess::http::{Failed, Reply, Request, Response};
+use libprocess::process::{Ctx, Gone};
 
 use super::form::{self, Malformed};
-use crate::state::Cluster;
+use crate::authorizer::{self, Action, Verdict};
+use crate::master::Master;
+use crate::state::{Cluster, Framework};
 
 /// Why no framework is torn down.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +49,58 @@ pub fn help() -> Page {
     ])
 }
 
-/// The framework that a request asks to end.
-///
-/// # Errors
-/// When it is no POST, or names no registered framework.
-pub fn parse(cluster: &Cluster, request: &Request) -> Result<FrameworkId, Refusal> {
+impl Master {
+    /// Ends the framework that a request names, once that is authorized.
+    pub(crate) fn teardown_endpoint(&mut self, ctx: &mut Ctx<Self>, request: &Request) -> Reply {
+        let framework = match parse(&self.cluster, request) {
+            Ok(framework) => framework,
+            Err(refusal) => return Response::from(refusal).into(),
+        };
+        let id = framework.id.clone();
+        let Some(authorizer) = &self.authorizer else {
+            self.remove_framework(ctx, &id);
+            return Response::ok("").into();
+        };
+        let framework_principal = framework.info.principal.clone();
+        let verdict = authorizer.authorize(authorizer::Request {
+            principal: request.principal.clone(),
+            action: Action::TeardownFramework { framework_principal },
+        });
+        let pid = ctx.pid().clone();
+        Reply::later(async move {
+            let verdict = verdict.await;
+            let done = pid.dispatch(|master, ctx| master.on_teardown_authorized(ctx, id, verdict));
+            done.await.unwrap_or_else(|gone: Gone| Err(Failed(gone.to_string())))
+        })
+    }
+
+    fn on_teardown_authorized(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        id: FrameworkId,
+        verdict: Verdict,
+    ) -> Result<Response, Failed> {
+        match verdict {
+            Verdict::Failed(why) => return Err(Failed(why)),
+            Verdict::Denied => return Ok(Response::forbidden("")),
+            Verdict::Allowed => {}
+        }
+        if self.cluster.frameworks.get(&id).is_none() {
+            return Ok(Refusal::Gone(id).into());
+        }
+        self.remove_framework(ctx, &id);
+        Ok(Response::ok(""))
+    }
+}
+
+/// The framework that a request names.
+fn parse<'a>(cluster: &'a Cluster, request: &Request) -> Result<&'a Framework, Refusal> {
     if request.method != Method::POST {
         return Err(Refusal::Method(request.method.clone()));
     }
-    let mut fields = form::parse(request).map_err(Refusal::Form)?;
-    let id = FrameworkId::from(fields.remove("frameworkId").ok_or(Refusal::Missing)?);
-    cluster.frameworks.get(&id).map(|_| id).ok_or(Refusal::Unknown)
+    let fields = form::parse(request).map_err(Refusal::Form)?;
+    let id = fields.get("frameworkId").ok_or(Refusal::Missing)?;
+    cluster.frameworks.get(&id.as_str().into()).ok_or(Refusal::Unknown)
 }
 
 #[cfg(test)]
@@ -78,7 +122,7 @@ mod tests {
             assert_eq!(body, text);
             (response.status.as_u16(), text)
         });
-        let expected = expected.map(FrameworkId::from);
+        let parsed = parsed.map(|framework| framework.id.as_str());
         assert_eq!(parsed, expected.map_err(|(status, text)| (status, text.to_owned())), "{body}");
     }
 

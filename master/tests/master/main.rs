@@ -1,6 +1,7 @@
 //! What a master does, held by tests on a real one among scripted peers; one module by subject.
 
 mod authorization;
+mod endpoints;
 mod fault_tolerance;
 mod leadership;
 mod metrics;
