@@ -296,23 +296,22 @@ fn published_name(flags: &MasterFlags, pid: &Upid) -> Result<String, StartError>
     }
 }
 
-/// What is known of this build, from variables that are set when it is made.
+/// What is known of this build, from variables that are set when it is made; in the order in
+/// which `/state` shows it.
 fn build() -> Vec<(String, serde_json::Value)> {
     let time = option_env!("MESOS_BUILD_TIME").and_then(|time| time.parse::<f64>().ok());
-    let mut build = vec![
-        ("version".to_owned(), json!(VERSION)),
-        ("build_date".to_owned(), json!(option_env!("MESOS_BUILD_DATE").unwrap_or("unknown"))),
-        ("build_time".to_owned(), json!(time.unwrap_or_default())),
-        ("build_user".to_owned(), json!(option_env!("MESOS_BUILD_USER").unwrap_or("unknown"))),
+    let text = |text: Option<&'static str>| text.map(|text| json!(text));
+    let known = |text: Option<&'static str>| Some(json!(text.unwrap_or("unknown")));
+    let build = [
+        ("version", Some(json!(VERSION))),
+        ("git_sha", text(option_env!("MESOS_BUILD_GIT_SHA"))),
+        ("git_branch", text(option_env!("MESOS_BUILD_GIT_BRANCH"))),
+        ("git_tag", text(option_env!("MESOS_BUILD_GIT_TAG"))),
+        ("build_date", known(option_env!("MESOS_BUILD_DATE"))),
+        ("build_time", Some(json!(time.unwrap_or_default()))),
+        ("build_user", known(option_env!("MESOS_BUILD_USER"))),
     ];
-    for (name, value) in [
-        ("git_sha", option_env!("MESOS_BUILD_GIT_SHA")),
-        ("git_branch", option_env!("MESOS_BUILD_GIT_BRANCH")),
-        ("git_tag", option_env!("MESOS_BUILD_GIT_TAG")),
-    ] {
-        build.extend(value.map(|value| (name.to_owned(), json!(value))));
-    }
-    build
+    build.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 fn log_build() {
