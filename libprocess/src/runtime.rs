@@ -311,8 +311,8 @@ impl Runtime {
     }
 
     /// Ends all actors in the order of their ids, then the threads; the port is free afterwards.
-    /// Work that blocks ends when it ends. Called from an actor or a future of this runtime, it never
-    /// completes.
+    /// Work that blocks ends when it ends. Called from an actor or a future of this runtime, it
+    /// never completes.
     /// Upstream: `process::finalize`.
     pub async fn shutdown(&self) {
         for cell in self.cells().into_values() {

@@ -179,7 +179,7 @@ fn errno(error: &io::Error) -> Errno {
 /// Why the child did not become the task. Its parent only sees that it was aborted.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
-    /// Not called as [`Launch::spawn`] does.
+    /// Not called as the command executor does.
     #[error("Expecting to be called by the command executor")]
     Arguments,
     /// We lead a group already.
