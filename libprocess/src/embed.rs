@@ -190,6 +190,12 @@ impl Latch {
     }
 }
 
+/// Waits for a future on this thread, which must not be one of a runtime's own.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    waiting.expect("a runtime without sockets needs nothing from the system").block_on(future)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,15 +8,17 @@ use std::process::Command;
 use std::sync::Arc;
 
 use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
+use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::os::hostname;
 use libprocess::runtime::AlreadyRunning;
 use libprocess::{Runtime, Upid, logging};
+use proto::mesos::MasterInfo;
 use serde_json::json;
 use stout::flags::BoxedError;
 use stout::flags::help::{usage, usage_behind};
 use stout::flags::parse::{Loaded, Loader, program_name};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
@@ -122,35 +124,47 @@ pub fn run(process: Process) -> Result<Option<String>, StartError> {
     runtime.set_delegate("master");
     start_logging(&loaded, &process)?;
     log_build();
+    let files = Files::start(&runtime)?;
+    show_log(&runtime, &files, &loaded, &process);
+    let mut master = spawn(&loaded, process.id, &runtime)?;
+    let fatal = block_on(master.ended.recv());
+    block_on(runtime.shutdown());
+    logging::flush();
+    fatal.map_or(Ok(None), |fatal| Err(fatal.into()))
+}
+
+/// A master that runs.
+pub struct Running {
+    /// What it says of itself to those who look for it.
+    pub info: MasterInfo,
+    /// Hears why it had to end, if it has to.
+    pub ended: UnboundedReceiver<Fatal>,
+}
+
+/// Starts a master in a runtime, which may have others in it too.
+///
+/// # Errors
+/// If there is no master to be had with these flags.
+pub fn spawn(
+    loaded: &Loaded<MasterFlags>,
+    id: Uuid,
+    runtime: &Runtime,
+) -> Result<Running, StartError> {
+    let flags = &loaded.flags;
     if flags.allocator != "HierarchicalDRF" {
         return Err(ConfigError::Allocator(flags.allocator.clone()).into());
     }
     info!("Using '{}' allocator", flags.allocator);
     prepare_registry(flags)?;
-    let config = Config { build: build(), ..Config::new(&loaded)? };
-    install_firewall(flags, &runtime);
-    show_log(&runtime, &loaded, &process)?;
+    let config = Config { build: build(), ..Config::new(loaded)? };
+    install_firewall(flags, runtime);
 
     info!("Starting Mesos master");
-    let mut ended = start_master(flags, config, &process, &runtime)?;
-    let fatal = wait(ended.recv());
-    wait(runtime.shutdown());
-    logging::flush();
-    fatal.map_or(Ok(None), |fatal| Err(fatal.into()))
-}
-
-/// Spawns the master; what it sends is why it had to end.
-fn start_master(
-    flags: &MasterFlags,
-    config: Config,
-    process: &Process,
-    runtime: &Runtime,
-) -> Result<UnboundedReceiver<Fatal>, StartError> {
     let pid = Upid::new("master", runtime.address());
-    let info = master_info(&process.id.to_string(), &pid, &published_name(flags, &pid)?);
-    let (end, ended): (UnboundedSender<Fatal>, _) = unbounded_channel();
+    let info = master_info(&id.to_string(), &pid, &published_name(flags, &pid)?);
+    let (end, ended) = unbounded_channel();
     let parts = Parts {
-        allocator: Box::new(HierarchicalAllocator::new(runtime, process.id.as_u64_pair().0)),
+        allocator: Box::new(HierarchicalAllocator::new(runtime, id.as_u64_pair().0)),
         registrar: Box::new(InMemoryRegistrar::default()),
         contender: Arc::new(StandaloneMasterContender::default()),
         // Alone, it is the leader by appointment.
@@ -159,11 +173,15 @@ fn start_master(
         // Nobody listens any more once the process ends for another reason.
         on_fatal: Box::new(move |fatal| drop(end.send(fatal))),
     };
-    runtime.spawn("master", Master::new(config, info, parts, runtime))?;
-    Ok(ended)
+    runtime.spawn("master", Master::new(config, info.clone(), parts, runtime))?;
+    Ok(Running { info, ended })
 }
 
-fn load(process: &Process) -> Result<Loaded<MasterFlags>, StartError> {
+/// Reads the flags of a master from its command line and its environment.
+///
+/// # Errors
+/// What is wrong with them, with the usage behind it.
+pub fn load(process: &Process) -> Result<Loaded<MasterFlags>, StartError> {
     Loader::new(&read_file)
         .environment("MESOS_", process.environment.clone())
         .load::<MasterFlags>(&process.arguments)
@@ -266,15 +284,8 @@ fn install_firewall(flags: &MasterFlags, runtime: &Runtime) {
 }
 
 /// Attaches the log to `/files`, where the web UI looks for it.
-fn show_log(
-    runtime: &Runtime,
-    loaded: &Loaded<MasterFlags>,
-    process: &Process,
-) -> Result<(), StartError> {
-    let files = Files::start(runtime)?;
-    let Some(log) = loaded.flags.logging.attached_log_file(program(process)) else {
-        return Ok(());
-    };
+fn show_log(runtime: &Runtime, files: &Files, loaded: &Loaded<MasterFlags>, process: &Process) {
+    let Some(log) = loaded.flags.logging.attached_log_file(program(process)) else { return };
     let attached = files.attach(log.clone(), "/master/log");
     runtime.run(async move {
         match attached.await {
@@ -282,7 +293,6 @@ fn show_log(
             Err(why) => error!("Failed to attach file '{}': {why}", log.display()),
         }
     });
-    Ok(())
 }
 
 /// The host name that others are told.
@@ -328,10 +338,4 @@ fn log_build() {
     ] {
         value.iter().for_each(|value| info!("{name}: {value}"));
     }
-}
-
-/// Waits for a future on this thread.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let waiting = tokio::runtime::Builder::new_current_thread().build();
-    waiting.expect("without timers and sockets nothing can be lacking").block_on(future)
 }

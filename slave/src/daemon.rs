@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use containerizer::CreateError;
-use coordination::election::{MechanismError, create_detector};
+use containerizer::config::ContainerOutput;
+use coordination::election::{MasterDetector, MechanismError, create_detector};
+use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::runtime::AlreadyRunning;
 use libprocess::{Pid, Runtime, logging};
@@ -17,6 +19,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Uid, User};
 use serde_json::json;
+use stout::Uuid;
 use stout::flags::BoxedError;
 use stout::flags::help::{usage, usage_behind};
 use stout::flags::parse::{LoadError, Loaded, Loader, program_name};
@@ -26,7 +29,7 @@ use crate::config::{Build, Config, ConfigError, container_config, describe};
 use crate::constants::VERSION;
 use crate::flags::Flags;
 use crate::oversubscription::NoopResourceEstimator;
-use crate::slave::{Fatal, Parts, Slave};
+use crate::slave::{Fatal, Parts, Slave, Started};
 
 /// What a process is started with.
 pub struct Process {
@@ -123,32 +126,69 @@ pub fn run(process: Process) -> Result<Option<String>, StartError> {
     let ip = discover_ip(&loaded)?;
     let signals = block_signals()?;
     let runtime = start_runtime(flags, ip, &process.environment)?;
-    let id = runtime.generate("slave");
-    runtime.set_delegate(&id);
     start_logging(&loaded, &process)?;
     log_build();
 
-    let containers = container_config(flags, process.environment, &runtime);
-    let parts = Parts {
-        containerizer: containerizer::create(containers)?,
-        detector: create_detector(master)?,
-        estimator: Arc::new(NoopResourceEstimator),
+    let place = Place {
+        runtime: &runtime,
         files: Files::start(&runtime)?,
+        detector: create_detector(master)?,
+        environment: process.environment,
+        output: ContainerOutput::Sandbox,
         seed: process.seed,
     };
-    install_firewall(flags, &runtime);
-    check_oversubscription(flags)?;
-    info!("Starting Mesos slave");
-    let config = Config::new(&loaded, build(), runtime.address())?;
-    let slave = Slave::start(&runtime, id, config, parts)?;
+    let slave = spawn(&loaded, place)?;
+    runtime.set_delegate(&slave.pid.upid().id);
     listen_to(signals, slave.pid.clone());
-    let ended = wait(slave.ended());
-    wait(runtime.shutdown());
+    let ended = block_on(slave.ended());
+    block_on(runtime.shutdown());
     logging::flush();
     ended.map(|()| None).map_err(StartError::Fatal)
 }
 
-fn load(process: &Process) -> Result<Loaded<Flags>, StartError> {
+/// Where a slave runs, and with what.
+pub struct Place<'a> {
+    /// What it runs in; others may be there too.
+    pub runtime: &'a Runtime,
+    /// Shows its sandboxes.
+    pub files: Files,
+    /// Finds its master.
+    pub detector: Arc<dyn MasterDetector>,
+    /// What executors inherit, unless they are not to.
+    pub environment: BTreeMap<String, String>,
+    /// Where the output of executors goes.
+    pub output: ContainerOutput,
+    /// Where waits and ids come from.
+    pub seed: [u8; 32],
+}
+
+/// Starts a slave.
+///
+/// # Errors
+/// If there is no slave to be had with these flags.
+pub fn spawn(loaded: &Loaded<Flags>, place: Place<'_>) -> Result<Started, StartError> {
+    let (flags, runtime) = (&loaded.flags, place.runtime);
+    let containers = container_config(flags, place.environment, runtime);
+    let containers = containerizer::config::Config { output: place.output, ..containers };
+    let parts = Parts {
+        containerizer: containerizer::create(containers)?,
+        detector: place.detector,
+        estimator: Arc::new(NoopResourceEstimator),
+        files: place.files,
+        seed: place.seed,
+    };
+    install_firewall(flags, runtime);
+    check_oversubscription(flags)?;
+    info!("Starting Mesos slave");
+    let config = Config::new(loaded, build(), runtime.address())?;
+    Ok(Slave::start(runtime, runtime.generate("slave"), config, parts)?)
+}
+
+/// Reads the flags of a slave from its command line and its environment.
+///
+/// # Errors
+/// What is wrong with them, with the usage behind it.
+pub fn load(process: &Process) -> Result<Loaded<Flags>, StartError> {
     let mut variables = process.environment.clone();
     let beside = process.executable.parent().unwrap_or(Path::new("."));
     if !variables.keys().any(|name| name.eq_ignore_ascii_case("MESOS_LAUNCHER_DIR")) {
@@ -302,8 +342,11 @@ fn log_build() {
     }
 }
 
-/// Waits for a future on this thread.
-fn wait<T>(future: impl Future<Output = T>) -> T {
-    let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    waiting.expect("a runtime without sockets needs nothing from the system").block_on(future)
+/// A seed that no other slave has.
+pub fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    let (first, second) = seed.split_at_mut(16);
+    first.copy_from_slice(Uuid::new_v4().as_bytes());
+    second.copy_from_slice(Uuid::new_v4().as_bytes());
+    seed
 }

@@ -4,8 +4,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use slave::daemon::{Process, run};
-use stout::Uuid;
+use slave::daemon::{Process, run, seed};
 
 fn main() -> ExitCode {
     let texts = std::env::vars_os()
@@ -27,12 +26,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    let (first, second) = seed.split_at_mut(16);
-    first.copy_from_slice(Uuid::new_v4().as_bytes());
-    second.copy_from_slice(Uuid::new_v4().as_bytes());
-    seed
 }

@@ -6,6 +6,7 @@ Prints `registered ID`, a line `STATE TASK` for each status update, `message BYT
 message of its executor, and `error TEXT`; ends when every task has ended.
 """
 
+import getpass
 import os
 import sys
 import threading
@@ -93,7 +94,7 @@ class Launcher(Scheduler):
 def main():
     master, mode, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     framework = mesos_pb2.FrameworkInfo()
-    framework.user = ""
+    framework.user = getpass.getuser()
     framework.name = "pesos"
     launcher = Launcher(mode, count)
     driver = PesosSchedulerDriver(launcher, framework, master)
