@@ -6,6 +6,8 @@
 //! Upstream: `HierarchicalAllocatorProcess`, `allocate`, `deallocate`.
 
 mod events;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,9 @@
 //! in step. Called by the core; the stages ask it for the order. Knows amounts, never slaves.
 //! Upstream: `roleSorter`, `quotaRoleSorter`, `frameworkSorters`, `activeRoles`, `quotas`.
 
+#[cfg(test)]
+mod checks;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Index, IndexMut};
 
@@ -12,6 +15,9 @@ use slab::Slab;
 use crate::allocator::quantities::{Amounts, Kind, Sums};
 use crate::allocator::quota::Quota;
 use crate::allocator::sorter::{ClientKey, DrfSorter};
+
+#[cfg(test)]
+pub(super) use checks::Expected;
 
 /// Of a role that nobody gave a weight.
 const DEFAULT_WEIGHT: f64 = 1.0;

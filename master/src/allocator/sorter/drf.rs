@@ -116,6 +116,12 @@ impl<T: Copy> DrfSorter<T> {
         &self.clients[key.0].held
     }
 
+    /// What there is to hold.
+    #[cfg(test)]
+    pub(in crate::allocator) fn total(&self) -> &Sums<Name> {
+        &self.total
+    }
+
     /// A client was given something.
     pub(in crate::allocator) fn allocated(
         &mut self,
