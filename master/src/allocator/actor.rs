@@ -80,7 +80,7 @@ impl AllocatorProcess {
     }
 
     fn allocate_slave_soon(&mut self, ctx: &mut Ctx<Self>, id: SlaveId) {
-        self.allocate_soon(ctx, Scope::Slaves(BTreeSet::from([id])));
+        self.allocate_soon(ctx, Scope::Slaves(vec![id]));
     }
 
     fn allocate_due(&mut self, ctx: &mut Ctx<Self>) {

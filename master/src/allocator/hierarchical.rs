@@ -36,8 +36,8 @@ pub(super) struct Hierarchical {
 pub(super) enum Scope {
     /// All of them.
     All,
-    /// Those that something happened to.
-    Slaves(BTreeSet<SlaveId>),
+    /// Those that something happened to, once or more often.
+    Slaves(Vec<SlaveId>),
 }
 
 /// What came out of an allocation. What is offered counts as held already.
@@ -108,7 +108,10 @@ impl Hierarchical {
     fn slaves_of(&self, scope: &Scope) -> Vec<SlaveKey> {
         match scope {
             Scope::All => self.inventory.iter().map(|(key, _)| key).collect(),
-            Scope::Slaves(ids) => ids.iter().filter_map(|id| self.inventory.key(id)).collect(),
+            Scope::Slaves(ids) => {
+                let keys = ids.iter().filter_map(|id| self.inventory.key(id));
+                keys.collect::<BTreeSet<SlaveKey>>().into_iter().collect()
+            }
         }
     }
 

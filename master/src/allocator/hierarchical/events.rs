@@ -109,8 +109,9 @@ impl Hierarchical {
         let slave = Slave::new(id.clone(), hostname, total);
         let Some(key) = self.inventory.add(slave) else { return false };
         self.shares.grow(&measured);
+        let occupied = used.values().fold(Resources::new(), |sum, resources| sum + resources);
+        self.inventory[key].occupy(&occupied);
         for (framework_id, resources) in used {
-            self.inventory[key].occupy(resources);
             if let Some(framework) = self.shares.key(framework_id) {
                 self.inventory[key].hold(framework, resources);
                 self.shares.charge(framework, &self.kinds.measure(resources));

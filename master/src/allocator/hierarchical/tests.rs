@@ -111,7 +111,7 @@ impl Driver {
             ids.iter().map(|id| self.core.inventory.key(id)).collect();
         let scope = match ids.is_empty() {
             true => Scope::All,
-            false => Scope::Slaves(ids.into_iter().collect()),
+            false => Scope::Slaves(ids),
         };
         let allocation = self.core.allocate(&scope, |slaves| {
             slaves.sort_by_key(|key| order.iter().position(|other| *other == Some(*key)));
@@ -199,7 +199,9 @@ fn command() -> impl Strategy<Value = String> {
     let role = || prop_oneof![Just("a"), Just("b"), Just("*")];
     prop_oneof![
         4 => (slave(), amount(), framework(), amount())
-            .prop_map(|(slave, total, user, used)| format!("add-slave {slave} {total} {user}={used}")),
+            .prop_map(|(slave, total, user, used)| {
+                format!("add-slave {slave} {total} {user}={used}")
+            }),
         1 => slave().prop_map(|slave| format!("remove-slave {slave}")),
         1 => slave().prop_map(|slave| format!("deactivate-slave {slave}")),
         1 => slave().prop_map(|slave| format!("activate-slave {slave}")),
