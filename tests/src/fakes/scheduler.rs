@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libprocess::testing::{start, wait};
 use libprocess::{Config, Ctx, Pid, Process, Router, Runtime, Upid};
+use nix::unistd::{User, geteuid};
 use proto::mesos::internal::{
     ExitedExecutorMessage, FrameworkErrorMessage, FrameworkRegisteredMessage,
     FrameworkReregisteredMessage, LostSlaveMessage, RegisterFrameworkMessage,
@@ -100,7 +101,9 @@ impl Drop for FakeScheduler {
 
 /// A framework that keeps its tasks for `failover_timeout`.
 pub fn framework(failover_timeout: Duration) -> FrameworkInfo {
+    let me = User::from_uid(geteuid()).expect("the table of users").expect("a user of this name");
     FrameworkInfo {
+        user: me.name,
         name: "fake".to_owned(),
         failover_timeout: Some(failover_timeout.as_secs_f64()),
         ..FrameworkInfo::default()

@@ -151,7 +151,7 @@ fn flags_that_cannot_be_used_are_named() {
     refuses("mesos-slave", &[&slave[..], &["--resources=cpus:x:y"]].concat(), "cpus:x:y");
     let set = [&slave[..], &["--attributes=kind:{a,b}"]].concat();
     refuses("mesos-slave", &set, "kind");
-    refuses("mesos-slave", &["--ip=127.0.0.1"], "Missing required option --master");
+    refuses("mesos-slave", &["--ip=127.0.0.1"], "Missing required option `--master`");
     refuses("mesos-execute", &["--name=x"], "--master");
 }
 

@@ -64,20 +64,21 @@ fn killed_command_executor_fails_its_task() {
     kill(executor_pid(&slave, "task"), Signal::SIGKILL).expect("it runs");
     let failed = scheduler.expect_state(&task, TaskState::TaskFailed).update.status;
     assert_eq!(failed.source(), Source::Slave);
-    assert_eq!(failed.reason(), Reason::CommandExecutorFailed);
+    assert_eq!(failed.reason(), Reason::ExecutorTerminated);
     expect_whole_slave(&mut scheduler, 4.0);
 }
 
 #[test]
-fn custom_executor_that_ends_before_it_registers_loses_its_task() {
+fn custom_executor_that_ends_before_it_registers_fails_its_task() {
     let cluster = Cluster::start();
     let _slave = cluster.slave().start();
     let mut scheduler = FakeScheduler::registered(cluster.address(), framework(NO_TIME));
     let offer = scheduler.expect_offer();
     let task = executor_task("task", &offer, "executor", "exit 7");
     scheduler.launch(&offer, std::slice::from_ref(&task));
-    let lost = scheduler.expect_state(&task, TaskState::TaskLost).update.status;
-    assert_eq!(lost.source(), Source::Slave);
+    let failed = scheduler.expect_state(&task, TaskState::TaskFailed).update.status;
+    assert_eq!(failed.source(), Source::Slave);
+    assert_eq!(failed.reason(), Reason::ExecutorTerminated);
     expect_whole_slave(&mut scheduler, 4.0);
 }
 
