@@ -240,3 +240,101 @@ impl IndexMut<SlaveKey> for Inventory {
         &mut self.slaves[key.0]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::mesos::offer::operation;
+    use proto::mesos::resource::DiskInfo;
+    use proto::mesos::resource::disk_info::Persistence;
+
+    use super::*;
+
+    const TOTAL: &str = "cpus:2;mem:512;disk:10;ports:[31000-32000]";
+
+    fn resources(text: &str) -> Resources {
+        text.parse().expect("resources")
+    }
+
+    fn create_volume() -> Operation {
+        let mut volumes = resources("disk:5").to_messages();
+        let persistence = Persistence { id: "ID".to_owned(), ..Persistence::default() };
+        volumes[0].disk = Some(DiskInfo { persistence: Some(persistence), ..DiskInfo::default() });
+        Operation {
+            r#type: operation::Type::Create.into(),
+            create: Some(operation::Create { volumes }),
+            ..Operation::default()
+        }
+    }
+
+    /// Two slaves, both used up by one framework.
+    fn used_up() -> (Inventory, FrameworkKey, [SlaveKey; 2]) {
+        let (mut inventory, framework) = (Inventory::default(), FrameworkKey::nth(0));
+        let slaves = ["slaveA", "slaveB"].map(|id| {
+            let slave = Slave::new(id.into(), id, resources(TOTAL));
+            let key = inventory.add(slave).expect("a new id");
+            inventory[key].allocate(framework, &resources(TOTAL));
+            key
+        });
+        (inventory, framework, slaves)
+    }
+
+    #[test]
+    fn sorter_test_multiple_slaves() {
+        let (mut inventory, framework, slaves) = used_up();
+        for slave in slaves {
+            assert_eq!(inventory[slave].held()[&framework], resources(TOTAL));
+            assert!(inventory[slave].free().is_empty());
+        }
+        let again = Slave::new("slaveA".into(), "other", Resources::new());
+        assert!(inventory.add(again).is_none());
+        assert!(inventory.remove(&"slaveA".into()).is_some());
+        assert_eq!((inventory.len(), inventory.key(&"slaveA".into())), (1, None));
+    }
+
+    #[test]
+    fn sorter_test_update_allocation() {
+        let (mut inventory, framework, [slave, _]) = used_up();
+        let changed = resources(TOTAL).apply(&create_volume()).expect("enough disk");
+        let outcome = inventory[slave].transform(framework, &[create_volume()]);
+        assert_eq!(outcome, Ok((resources(TOTAL), changed.clone())));
+        assert_eq!(inventory[slave].held()[&framework], changed);
+        assert_eq!(inventory[slave].total(), &changed);
+    }
+
+    #[test]
+    fn sorter_test_multiple_slaves_update_allocation() {
+        let (mut inventory, framework, slaves) = used_up();
+        let changed = resources(TOTAL).apply(&create_volume()).expect("enough disk");
+        for slave in slaves {
+            inventory[slave].transform(framework, &[create_volume()]).expect("enough disk");
+            assert_eq!(inventory[slave].held()[&framework], changed);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_transformed_stays() {
+        let (mut inventory, framework, [slave, _]) = used_up();
+        let twice = [create_volume(), create_volume(), create_volume()];
+        assert_eq!(
+            inventory[slave].transform(framework, &twice),
+            Err(ApplyError::InsufficientDisk)
+        );
+        assert_eq!(
+            inventory[slave].transform_free(&[create_volume()]),
+            Err(ApplyError::InsufficientDisk)
+        );
+        assert_eq!(inventory[slave].total(), &resources(TOTAL));
+        assert_eq!(inventory[slave].allocated(), &resources(TOTAL));
+    }
+
+    #[test]
+    fn more_may_be_used_than_there_is() {
+        let (mut inventory, framework, [slave, _]) = used_up();
+        inventory[slave].set_total(resources("cpus:1;mem:1024"));
+        assert_eq!(inventory[slave].free(), &resources("mem:512"));
+        let released = inventory[slave].release(framework, &resources("cpus:2;gpus:7"));
+        assert_eq!(released, resources("cpus:2"));
+        inventory[slave].vacate(&released);
+        assert_eq!(inventory[slave].free(), &resources("cpus:1;mem:512"));
+    }
+}
