@@ -1,10 +1,11 @@
 //! Does what a slave says of itself when it registers hold together? Upstream does not ask, and
 //! aborts on what is refused here.
 
+use std::collections::BTreeSet;
+
 use common::ids::{ExecutorId, FrameworkId, SlaveId, TaskId};
 use proto::mesos::ExecutorInfo;
 use proto::mesos::internal::Task;
-use std::collections::BTreeSet;
 
 /// What is left out of what a slave says is on it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
