@@ -14,4 +14,4 @@ mod tests;
 
 pub use flag::JsonFlag;
 pub use shown::{Form, Shown};
-pub use task::PendingTask;
+pub use task::{BookedTask, PendingTask};

@@ -28,9 +28,25 @@ impl ToJson for Shown<'_, PendingTask<'_>> {
     }
 }
 
+/// A task whose resources are kept apart from its message, where they take little room.
+#[derive(Clone, Copy, Debug)]
+pub struct BookedTask<'a> {
+    /// The task; what it says of its resources is not shown.
+    pub task: &'a Task,
+    /// What it uses.
+    pub resources: &'a Resources,
+}
+
 impl ToJson for Shown<'_, Task> {
     fn to_json(&self, slot: Slot<'_>) {
-        let task = self.value;
+        let (task, resources) = (self.value, Resources::from(&self.value.resources));
+        self.form.show(&BookedTask { task, resources: &resources }).to_json(slot);
+    }
+}
+
+impl ToJson for Shown<'_, BookedTask<'_>> {
+    fn to_json(&self, slot: Slot<'_>) {
+        let BookedTask { task, resources } = *self.value;
         let executor_id = task.executor_id.as_ref().map_or("", |id| id.value.as_str());
         self.form.object(slot, |object| {
             object.field("id", &task.task_id.value);
@@ -39,7 +55,7 @@ impl ToJson for Shown<'_, Task> {
             object.field("executor_id", executor_id);
             object.field("slave_id", &task.slave_id.value);
             object.field("state", task.state().as_str_name());
-            object.field("resources", self.form.show(&Resources::from(&task.resources)));
+            object.field("resources", self.form.show(resources));
             self.form.list(object, "statuses", &task.statuses);
             if let Some(labels) = &task.labels {
                 object.field("labels", self.form.show(labels));

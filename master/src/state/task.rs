@@ -2,6 +2,7 @@
 //! Upstream: `Task` in `messages.proto`, and `Master::updateTask` as far as it changes one.
 
 use common::ids::{ExecutorId, FrameworkId, SlaveId, TaskId};
+use common::json::BookedTask;
 use common::resources::Resources;
 use common::status::create_task;
 use common::task_state::{Transition, is_terminal, transition};
@@ -29,7 +30,7 @@ pub struct Task {
     pub executor_id: Option<ExecutorId>,
     /// What it uses until it is terminal.
     pub resources: Resources,
-    /// The whole message, as JSON shows it.
+    /// The whole message but its resources, which as messages take a kilobyte each.
     pub message: internal::Task,
 }
 
@@ -46,6 +47,11 @@ impl Task {
     /// A task that is being launched.
     pub fn launched(info: &TaskInfo, framework_id: &FrameworkId) -> Task {
         create_task(info, TaskState::TaskStaging, framework_id).into()
+    }
+
+    /// As JSON shows it.
+    pub fn booked(&self) -> BookedTask<'_> {
+        BookedTask { task: &self.message, resources: &self.resources }
     }
 
     /// The latest known state.
@@ -101,7 +107,8 @@ impl Task {
 }
 
 impl From<internal::Task> for Task {
-    fn from(message: internal::Task) -> Task {
+    fn from(mut message: internal::Task) -> Task {
+        let resources = Resources::from(&std::mem::take(&mut message.resources));
         Task {
             key: TaskKey {
                 framework_id: (&message.framework_id).into(),
@@ -109,7 +116,7 @@ impl From<internal::Task> for Task {
                 task_id: (&message.task_id).into(),
             },
             executor_id: message.executor_id.as_ref().map(ExecutorId::from),
-            resources: Resources::from(&message.resources),
+            resources,
             message,
         }
     }

@@ -20,7 +20,7 @@ pub fn state(view: &View<'_>) -> Vec<u8> {
         write_registered_and_completed(object, view);
         object.array("orphan_tasks", |array| {
             for task in view.cluster.orphan_tasks() {
-                array.element(Form::Streamed.show(&task.message));
+                array.element(Form::Streamed.show(&task.booked()));
             }
         });
         write_unregistered(object, view);

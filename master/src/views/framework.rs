@@ -68,12 +68,12 @@ fn write_tasks(object: &mut Object<'_>, framework: &Framework, cluster: &Cluster
             array.element(Form::Streamed.show(&pending));
         }
         for task in cluster.tasks_of(framework) {
-            array.element(Form::Streamed.show(&task.message));
+            array.element(Form::Streamed.show(&task.booked()));
         }
     });
     object.array("completed_tasks", |array| {
         for task in framework.completed_tasks.iter() {
-            array.element(Form::Streamed.show(&task.message));
+            array.element(Form::Streamed.show(&task.booked()));
         }
     });
 }

@@ -43,7 +43,7 @@ pub fn tasks(view: &View<'_>, page: &Page) -> Vec<u8> {
     json::object(|object| {
         object.array("tasks", |array| {
             for entry in tasks.iter().skip(page.offset) {
-                array.element(Form::Sorted.show(&entry.task.message));
+                array.element(Form::Sorted.show(&entry.task.booked()));
             }
         });
     })
