@@ -6,9 +6,6 @@ use std::time::Duration;
 use common::values::Scalar;
 use stout::bytes::Bytes;
 
-/// What this build is a drop-in for. Upstream: `MESOS_VERSION`.
-pub const VERSION: &str = "0.28.3";
-
 /// Executors with less are warned about. Upstream: `MIN_CPUS`.
 pub const MIN_CPUS: Scalar = Scalar::from_milli(10);
 

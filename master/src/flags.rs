@@ -8,7 +8,7 @@ mod security;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use libprocess::logging;
+use coordination::daemon::{Daemon, DaemonFlags};
 use stout::duration;
 use stout::flags::{BoxedError, Flag, Flags, Group};
 
@@ -21,22 +21,8 @@ const PING_TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
 /// What was typed.
 #[derive(Clone, Debug)]
 pub struct MasterFlags {
-    /// `--version`.
-    pub version: bool,
-    /// `--ip`.
-    pub ip: Option<String>,
-    /// `--port`.
-    pub port: u16,
-    /// `--advertise_ip`.
-    pub advertise_ip: Option<String>,
-    /// `--advertise_port`.
-    pub advertise_port: Option<String>,
-    /// `--ip_discovery_command`.
-    pub ip_discovery_command: Option<String>,
-    /// `--hostname`.
-    pub hostname: Option<String>,
-    /// `--hostname_lookup`.
-    pub hostname_lookup: bool,
+    /// What slaves may be told, too.
+    pub daemon: DaemonFlags,
     /// `--root_submissions`.
     pub root_submissions: bool,
     /// `--webui_dir`.
@@ -59,10 +45,6 @@ pub struct MasterFlags {
     pub weights: Option<String>,
     /// `--offer_timeout`.
     pub offer_timeout: Option<Duration>,
-    /// `--modules`.
-    pub modules: Option<serde_json::Map<String, serde_json::Value>>,
-    /// `--hooks`.
-    pub hooks: Option<String>,
     /// `--slave_ping_timeout`.
     pub slave_ping_timeout: Duration,
     /// `--max_slave_ping_timeouts`.
@@ -77,21 +59,12 @@ pub struct MasterFlags {
     pub registry: RegistryFlags,
     /// Who may do what, and how often.
     pub security: SecurityFlags,
-    /// What is logged, and where.
-    pub logging: logging::Config,
 }
 
 impl Default for MasterFlags {
     fn default() -> MasterFlags {
         MasterFlags {
-            version: false,
-            ip: None,
-            port: 5050,
-            advertise_ip: None,
-            advertise_port: None,
-            ip_discovery_command: None,
-            hostname: None,
-            hostname_lookup: true,
+            daemon: DaemonFlags::of_port(5050),
             root_submissions: true,
             webui_dir: "/usr/local/share/mesos/webui".into(),
             whitelist: None,
@@ -103,8 +76,6 @@ impl Default for MasterFlags {
             roles: None,
             weights: None,
             offer_timeout: None,
-            modules: None,
-            hooks: None,
             slave_ping_timeout: Duration::from_secs(15),
             max_slave_ping_timeouts: 5,
             slave_removal_rate_limit: None,
@@ -112,51 +83,12 @@ impl Default for MasterFlags {
             max_completed_tasks_per_framework: 1000,
             registry: RegistryFlags::default(),
             security: SecurityFlags::default(),
-            logging: logging::Config::default(),
         }
     }
 }
 
 impl Flags for MasterFlags {
     const FLAGS: &'static [Flag<Self>] = &[
-        Flag::new("version", "Prints the version.", |flags| &mut flags.version),
-        Flag::new(
-            "ip",
-            "The address to listen on. Not together with\n\
-             `--ip_discovery_command`.",
-            |flags| &mut flags.ip,
-        ),
-        Flag::new("port", "The port to listen on.", |flags| &mut flags.port),
-        Flag::new(
-            "advertise_ip",
-            "The address that others are told to reach this master by, if it is\n\
-             not the one that it listens on.",
-            |flags| &mut flags.advertise_ip,
-        ),
-        Flag::new(
-            "advertise_port",
-            "The port that others are told to reach this master by, together\n\
-             with `--advertise_ip`.",
-            |flags| &mut flags.advertise_port,
-        ),
-        Flag::new(
-            "ip_discovery_command",
-            "A command that prints the address to listen on. Not together with\n\
-             `--ip`.",
-            |flags| &mut flags.ip_discovery_command,
-        ),
-        Flag::new(
-            "hostname",
-            "The host name that this master publishes. Without it the name of\n\
-             the address that it listens on is looked up, or with\n\
-             `--no-hostname_lookup` the address itself is published.",
-            |flags| &mut flags.hostname,
-        ),
-        Flag::new(
-            "hostname_lookup",
-            "Whether to look up the host name if `--hostname` does not give it.",
-            |flags| &mut flags.hostname_lookup,
-        ),
         Flag::new("root_submissions", "Whether frameworks may run as the user root.", |flags| {
             &mut flags.root_submissions
         }),
@@ -210,15 +142,6 @@ impl Flags for MasterFlags {
              given. Helps against frameworks that sit on offers or lose them.",
             |flags| &mut flags.offer_timeout,
         ),
-        Flag::new(
-            "modules",
-            "Modules to load, as JSON or as the file that holds it.\n\
-             Not supported: modules are libraries for upstream's own master.",
-            |flags| &mut flags.modules,
-        ),
-        Flag::new("hooks", "Hook modules to install, with commas between.", |flags| {
-            &mut flags.hooks
-        }),
         Flag::checked(
             "slave_ping_timeout",
             "How long a slave has to answer a ping. One that leaves\n\
@@ -252,7 +175,15 @@ impl Flags for MasterFlags {
     ];
 
     fn groups(&mut self) -> Vec<&mut dyn Group> {
-        vec![&mut self.registry, &mut self.security, &mut self.logging]
+        vec![&mut self.daemon, &mut self.registry, &mut self.security]
+    }
+}
+
+impl Daemon for MasterFlags {
+    const NAME: &'static str = "master";
+
+    fn daemon(&self) -> &DaemonFlags {
+        &self.daemon
     }
 }
 

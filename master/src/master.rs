@@ -15,7 +15,6 @@ use tracing::{info, warn};
 use crate::allocator::{self, Allocator};
 use crate::authorizer::Authorizer;
 use crate::config::Config;
-use crate::constants::VERSION;
 use crate::fatal::Fatal;
 use crate::metrics::{Metrics, add_gauges};
 use crate::observer::Observer;
@@ -74,7 +73,7 @@ pub fn master_info(id: &str, pid: &Upid, hostname: &str) -> MasterInfo {
         port,
         pid: Some(pid.to_string()),
         hostname: Some(hostname.to_owned()),
-        version: Some(VERSION.to_owned()),
+        version: Some(common::VERSION.to_owned()),
         address: Some(Address {
             hostname: Some(hostname.to_owned()),
             ip: Some(ip.to_string()),

@@ -5,12 +5,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use coordination::daemon::log_request;
 use libprocess::clock::Time;
 use libprocess::http::help::Page;
 use libprocess::http::{Failed, Reply, Request, Response};
 use libprocess::{Router, vlog};
 use proto::mesos::MasterInfo;
-use tracing::info;
 
 use crate::config::Config;
 use crate::constants::HTTP_REALM;
@@ -49,7 +49,7 @@ pub(crate) fn install(router: &mut Router<Master>, webui: &Path) {
 
     let help = teardown::help().into();
     router.route_in_realm("/teardown", HTTP_REALM, help, |master: &mut Master, ctx, request| {
-        log(&request);
+        log_request(&request);
         master.teardown_endpoint(ctx, &request)
     });
 
@@ -61,7 +61,7 @@ pub(crate) fn install(router: &mut Router<Master>, webui: &Path) {
 fn at_once(router: &mut Router<Master>, (path, logged): (&str, Logged), help: Page, serve: Serve) {
     router.route(path, help.into(), move |master: &mut Master, _, request| {
         match logged {
-            Logged::Yes => log(&request),
+            Logged::Yes => log_request(&request),
             Logged::No => vlog!(1, "Serving {}", request.path),
         }
         serve(&master.view(), &request)
@@ -71,27 +71,12 @@ fn at_once(router: &mut Router<Master>, (path, logged): (&str, Logged), help: Pa
 /// Answers from a clone of the books, on another thread.
 fn beside(router: &mut Router<Master>, path: &str, help: Page, serve: Serve) {
     router.route(path, help.into(), move |master: &mut Master, ctx, request| {
-        log(&request);
+        log_request(&request);
         let snapshot = master.snapshot();
         let written = ctx.runtime().blocking(move || serve(&snapshot.view(), &request));
         let failed = || Failed("the answer's writer ended".to_owned());
         Reply::later(async move { written.await.ok_or_else(failed) })
     });
-}
-
-fn log(request: &Request) {
-    let client = request.client.map(|client| client.to_string()).unwrap_or_default();
-    let shown = |name: &str| {
-        let value = request.header(name);
-        value.map(|value| format!(" with {name}='{value}'")).unwrap_or_default()
-    };
-    info!(
-        "HTTP {} for {} from {client}{}{}",
-        request.method,
-        request.path,
-        shown("User-Agent"),
-        shown("X-Forwarded-For")
-    );
 }
 
 /// All that endpoints show, as it was at a moment.

@@ -13,8 +13,9 @@ use std::time::Duration;
 use common::attributes::{self, Attributes};
 use common::credentials::{InvalidCredentials, parse_credential};
 use common::resources;
+use coordination::daemon::Build;
+use libprocess::os::describe;
 use libprocess::{Address, logging};
-use nix::errno::Errno;
 use proto::mesos::{Credential, SlaveInfo};
 use stout::flags::parse::{Loaded, Shown};
 use tracing::info;
@@ -22,9 +23,6 @@ use tracing::info;
 use crate::constants::{DEFAULT_AUTHENTICATEE, REGISTER_RETRY_INTERVAL_MAX};
 use crate::flags::Flags;
 use crate::paths::WorkDir;
-
-/// What `/state` and `/version` say of the build: name to value.
-pub type Build = Vec<(String, serde_json::Value)>;
 
 /// What a slave starts with.
 #[derive(Clone, Debug)]
@@ -146,8 +144,8 @@ impl Config {
         Ok(Config {
             shown: loaded.shown.clone(),
             build,
-            log_file: flags.logging.attached_log_file(&loaded.program),
-            logging: flags.logging.clone(),
+            log_file: flags.daemon.logging.attached_log_file(&loaded.program),
+            logging: flags.daemon.logging.clone(),
             credential,
             info,
             work_dir: WorkDir(work_dir),
@@ -204,14 +202,6 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// A system's error in the system's words alone.
-pub(crate) fn describe(error: &std::io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().to_owned(),
-        None => error.to_string(),
-    }
-}
-
 /// What masters are told of a slave before it has an id.
 fn slave_info(flags: &Flags, work_dir: &Path, address: Address) -> Result<SlaveInfo, ConfigError> {
     let text = flags.resources.as_deref().unwrap_or_default();
@@ -219,13 +209,7 @@ fn slave_info(flags: &Flags, work_dir: &Path, address: Address) -> Result<SlaveI
     let resources = resources.map_err(ConfigError::Resources)?;
     detect::check_disks(&resources)?;
     let attributes = flags.attributes.as_deref().unwrap_or_default().parse::<Attributes>()?;
-    let hostname = match &flags.hostname {
-        Some(hostname) => hostname.clone(),
-        None if flags.hostname_lookup => {
-            libprocess::os::hostname::of_ip(address.ip).map_err(ConfigError::Hostname)?
-        }
-        None => address.ip.to_string(),
-    };
+    let hostname = flags.daemon.published_name(address.ip).map_err(ConfigError::Hostname)?;
     Ok(SlaveInfo {
         hostname,
         port: Some(address.port.into()),

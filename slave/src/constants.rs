@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use stout::bytes::Bytes;
 
-/// What we call ourselves in registrations.
-pub(crate) const VERSION: &str = "0.28.3";
-
 /// How long an executor may take to register, fetching included.
 pub(crate) const EXECUTOR_REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an executor may take to shut down before it is killed.

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use containerizer::CreateError;
 use containerizer::config::ContainerOutput;
+use coordination::daemon::{self, answer, build, misused, start};
 use coordination::election::{MasterDetector, MechanismError, create_detector};
 use libprocess::embed::block_on;
 use libprocess::files::Files;
@@ -18,15 +18,11 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Uid, User};
-use serde_json::json;
 use stout::Uuid;
-use stout::flags::BoxedError;
-use stout::flags::help::{usage, usage_behind};
-use stout::flags::parse::{LoadError, Loaded, Loader, program_name};
-use tracing::{info, warn};
+use stout::flags::parse::Loaded;
+use tracing::info;
 
-use crate::config::{Build, Config, ConfigError, container_config, describe};
-use crate::constants::VERSION;
+use crate::config::{Config, ConfigError, container_config};
 use crate::flags::Flags;
 use crate::oversubscription::NoopResourceEstimator;
 use crate::slave::{Fatal, Parts, Slave, Started};
@@ -46,38 +42,12 @@ pub struct Process {
 /// Why mesos-slave ends with status 1; the text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Flags that are wrong, with the usage behind what is wrong.
-    #[error("{0}")]
-    Usage(String),
-    /// No modules can be loaded.
-    #[error("Error loading modules: modules are libraries for upstream's own slave")]
-    Modules,
-    /// No hook can be installed, since hooks come from modules.
-    #[error("Error installing hooks: No hook module named '{0}' available")]
-    Hook(String),
-    /// `--ip_discovery_command` fails.
-    #[error("Failed to execute '{command}': {why}")]
-    IpDiscovery {
-        /// The command.
-        command: String,
-        /// How it ended.
-        why: String,
-    },
-    /// A `LIBPROCESS_*` variable is wrong.
+    /// What any daemon may stumble over.
     #[error(transparent)]
-    Environment(#[from] libprocess::runtime::config::ConfigError),
-    /// The port cannot be had.
-    #[error(transparent)]
-    Runtime(#[from] libprocess::runtime::config::StartError),
-    /// The logs cannot be had.
-    #[error(transparent)]
-    Logging(#[from] logging::InitError),
+    Daemon(#[from] daemon::StartError),
     /// A signal cannot be waited for.
     #[error("Failed to set sigaction: {0}")]
     Signal(Errno),
-    /// A signal cannot be handled.
-    #[error("Failed to set sigaction: {0}")]
-    SignalHandler(std::io::Error),
     /// Containers are asked for that there are not.
     #[error("Failed to create a containerizer: {0}")]
     Containerizer(#[from] CreateError),
@@ -113,21 +83,13 @@ pub enum StartError {
 /// If there is no slave to be had with these flags, or it had to end.
 pub fn run(process: Process) -> Result<Option<String>, StartError> {
     let loaded = load(&process)?;
-    let flags = &loaded.flags;
-    if loaded.help {
-        return Ok(Some(usage::<Flags>(&loaded.program)));
+    if let Some(answer) = answer(&loaded) {
+        return Ok(Some(answer));
     }
-    if flags.version {
-        return Ok(Some(format!("mesos {VERSION}\n")));
-    }
-    let master = flags.master.as_deref();
+    let master = loaded.flags.master.as_deref();
     let master = master.ok_or_else(|| misused(&loaded, "Missing required option `--master`"))?;
-    check_modules(flags)?;
-    let ip = discover_ip(&loaded)?;
     let signals = block_signals()?;
-    let runtime = start_runtime(flags, ip, &process.environment)?;
-    start_logging(&loaded, &process)?;
-    log_build();
+    let runtime = start(&loaded, &process.environment)?;
 
     let place = Place {
         runtime: &runtime,
@@ -177,7 +139,7 @@ pub fn spawn(loaded: &Loaded<Flags>, place: Place<'_>) -> Result<Started, StartE
         files: place.files,
         seed: place.seed,
     };
-    install_firewall(flags, runtime);
+    flags.daemon.install_firewall(runtime);
     check_oversubscription(flags)?;
     info!("Starting Mesos slave");
     let config = Config::new(loaded, build(), runtime.address())?;
@@ -194,33 +156,7 @@ pub fn load(process: &Process) -> Result<Loaded<Flags>, StartError> {
     if !variables.keys().any(|name| name.eq_ignore_ascii_case("MESOS_LAUNCHER_DIR")) {
         variables.insert("MESOS_LAUNCHER_DIR".to_owned(), beside.display().to_string());
     }
-    Loader::new(&read_file)
-        .environment("MESOS_", variables)
-        .load::<Flags>(&process.arguments)
-        .map_err(|error: LoadError| {
-            let program = program_name(&process.arguments);
-            StartError::Usage(usage_behind::<Flags>(&error.to_string(), program))
-        })
-}
-
-fn read_file(path: &str) -> Result<String, BoxedError> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("Failed to open file '{path}': {}", describe(&error)).into())
-}
-
-fn misused(loaded: &Loaded<Flags>, why: &str) -> StartError {
-    StartError::Usage(usage_behind::<Flags>(why, &loaded.program))
-}
-
-fn check_modules(flags: &Flags) -> Result<(), StartError> {
-    if flags.modules.as_ref().is_some_and(|modules| !modules.0.libraries.is_empty()) {
-        return Err(StartError::Modules);
-    }
-    let hooks = flags.hooks.as_deref().unwrap_or_default();
-    match hooks.split(',').find(|hook| !hook.is_empty()) {
-        Some(hook) => Err(StartError::Hook(hook.to_owned())),
-        None => Ok(()),
-    }
+    Ok(daemon::load(&process.arguments, variables)?)
 }
 
 fn check_oversubscription(flags: &Flags) -> Result<(), StartError> {
@@ -229,23 +165,6 @@ fn check_oversubscription(flags: &Flags) -> Result<(), StartError> {
         (None, Some(name)) => Err(StartError::QosController(name.clone())),
         (None, None) => Ok(()),
     }
-}
-
-/// The address to listen on, if any is asked for.
-fn discover_ip(loaded: &Loaded<Flags>) -> Result<Option<String>, StartError> {
-    let flags = &loaded.flags;
-    let Some(command) = &flags.ip_discovery_command else { return Ok(flags.ip.clone()) };
-    if flags.ip.is_some() {
-        let why = "Only one of `--ip` or `--ip_discovery_command` should be specified";
-        return Err(misused(loaded, why));
-    }
-    let failed = |why: String| StartError::IpDiscovery { command: command.clone(), why };
-    let output = Command::new("sh").arg("-c").arg(command).output();
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(output.status.to_string()));
-    }
-    Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
 }
 
 /// Keeps SIGUSR1 from ending the process, in all threads that are yet to come.
@@ -265,81 +184,6 @@ fn listen_to(signals: SignalFd, slave: Pid<Slave>) {
             slave.tell(move |slave, ctx| slave.signaled(ctx, user.as_deref()));
         }
     });
-}
-
-fn start_runtime(
-    flags: &Flags,
-    ip: Option<String>,
-    environment: &BTreeMap<String, String>,
-) -> Result<Runtime, StartError> {
-    let config = libprocess::Config::from_environment(|name| {
-        let typed = match name {
-            "LIBPROCESS_IP" => ip.clone(),
-            "LIBPROCESS_PORT" => Some(flags.port.to_string()),
-            "LIBPROCESS_ADVERTISE_IP" => flags.advertise_ip.clone(),
-            "LIBPROCESS_ADVERTISE_PORT" => flags.advertise_port.clone(),
-            _ => None,
-        };
-        typed.or_else(|| environment.get(name).cloned())
-    })?;
-    let schema = Some(proto::initialized::schema as libprocess::router::Schema);
-    Ok(Runtime::start(libprocess::Config { schema, version: build(), ..config })?)
-}
-
-fn start_logging(loaded: &Loaded<Flags>, process: &Process) -> Result<(), StartError> {
-    let program = process.arguments.first().map_or("mesos-slave", String::as_str);
-    let environment = |name: &str| process.environment.get(name).cloned();
-    logging::init(&loaded.flags.logging, program, environment)?;
-    logging::handle_signals().map_err(StartError::SignalHandler)?;
-    for flag in &loaded.deprecated_paths {
-        warn!(
-            "The value of --{flag} is read from a file that is named by its path alone, which is \
-             deprecated; put 'file://' before it"
-        );
-    }
-    Ok(())
-}
-
-fn install_firewall(flags: &Flags, runtime: &Runtime) {
-    let rules = flags.firewall_rules.as_ref().and_then(|rules| rules.0.disabled_endpoints.as_ref());
-    if let Some(rules) = rules {
-        runtime.set_disabled_endpoints(rules.paths.iter().cloned().collect());
-    }
-}
-
-/// What is known of this build, from variables that are set when it is made.
-fn build() -> Build {
-    let time = option_env!("MESOS_BUILD_TIME").and_then(|time| time.parse::<f64>().ok());
-    let mut build = vec![
-        ("version".to_owned(), json!(VERSION)),
-        ("build_date".to_owned(), json!(option_env!("MESOS_BUILD_DATE").unwrap_or("unknown"))),
-        ("build_time".to_owned(), json!(time.unwrap_or_default())),
-        ("build_user".to_owned(), json!(option_env!("MESOS_BUILD_USER").unwrap_or("unknown"))),
-    ];
-    for (name, value) in [
-        ("git_sha", option_env!("MESOS_BUILD_GIT_SHA")),
-        ("git_branch", option_env!("MESOS_BUILD_GIT_BRANCH")),
-        ("git_tag", option_env!("MESOS_BUILD_GIT_TAG")),
-    ] {
-        build.extend(value.map(|value| (name.to_owned(), json!(value))));
-    }
-    build
-}
-
-fn log_build() {
-    let known = |variable: Option<&'static str>| variable.unwrap_or("unknown");
-    info!(
-        "Build: {} by {}",
-        known(option_env!("MESOS_BUILD_DATE")),
-        known(option_env!("MESOS_BUILD_USER"))
-    );
-    info!("Version: {VERSION}");
-    for (name, value) in [
-        ("Git tag", option_env!("MESOS_BUILD_GIT_TAG")),
-        ("Git SHA", option_env!("MESOS_BUILD_GIT_SHA")),
-    ] {
-        value.iter().for_each(|value| info!("{name}: {value}"));
-    }
 }
 
 /// A seed that no other slave has.

@@ -9,10 +9,7 @@ mod linux;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use common::json::JsonFlag;
-use libprocess::logging;
-use proto::mesos::Modules;
-use proto::mesos::internal::Firewall;
+use coordination::daemon::{Daemon, DaemonFlags};
 use serde_json::{Map, Value};
 use stout::flags::{BoxedError, Flag, Group};
 
@@ -31,22 +28,8 @@ pub use linux::LinuxFlags;
 pub struct Flags {
     /// `--master`.
     pub master: Option<String>,
-    /// `--ip`.
-    pub ip: Option<String>,
-    /// `--port`.
-    pub port: u16,
-    /// `--advertise_ip`.
-    pub advertise_ip: Option<String>,
-    /// `--advertise_port`.
-    pub advertise_port: Option<String>,
-    /// `--ip_discovery_command`.
-    pub ip_discovery_command: Option<String>,
-    /// `--hostname`.
-    pub hostname: Option<String>,
-    /// `--hostname_lookup`.
-    pub hostname_lookup: bool,
-    /// `--version`.
-    pub version: bool,
+    /// What masters may be told, too.
+    pub daemon: DaemonFlags,
     /// `--resources`.
     pub resources: Option<String>,
     /// `--attributes`.
@@ -85,12 +68,6 @@ pub struct Flags {
     pub credential: Option<PathBuf>,
     /// `--authenticatee`.
     pub authenticatee: String,
-    /// `--modules`.
-    pub modules: Option<JsonFlag<Modules>>,
-    /// `--hooks`.
-    pub hooks: Option<String>,
-    /// `--firewall_rules`.
-    pub firewall_rules: Option<JsonFlag<Firewall>>,
     /// `--resource_estimator`.
     pub resource_estimator: Option<String>,
     /// `--qos_controller`.
@@ -99,8 +76,6 @@ pub struct Flags {
     pub qos_correction_interval_min: Duration,
     /// `--oversubscribed_resources_interval`.
     pub oversubscribed_resources_interval: Duration,
-    /// What is logged, and where.
-    pub logging: logging::Config,
     /// Which containers there are, and what goes into them.
     pub containers: ContainerFlags,
     /// The docker containerizer.
@@ -113,14 +88,7 @@ impl Default for Flags {
     fn default() -> Self {
         Self {
             master: None,
-            ip: None,
-            port: 5051,
-            advertise_ip: None,
-            advertise_port: None,
-            ip_discovery_command: None,
-            hostname: None,
-            hostname_lookup: true,
-            version: false,
+            daemon: DaemonFlags::of_port(5051),
             resources: None,
             attributes: None,
             default_role: "*".to_owned(),
@@ -140,14 +108,10 @@ impl Default for Flags {
             strict: true,
             credential: None,
             authenticatee: DEFAULT_AUTHENTICATEE.to_owned(),
-            modules: None,
-            hooks: None,
-            firewall_rules: None,
             resource_estimator: None,
             qos_controller: None,
             qos_correction_interval_min: Duration::ZERO,
             oversubscribed_resources_interval: Duration::from_secs(15),
-            logging: logging::Config::default(),
             containers: ContainerFlags::default(),
             docker: DockerFlags::default(),
             linux: LinuxFlags::default(),
@@ -163,42 +127,6 @@ impl stout::flags::Flags for Flags {
              holds it.",
             |flags| &mut flags.master,
         ),
-        Flag::new(
-            "ip",
-            "The address to listen on. Not together with --ip_discovery_command.",
-            |flags| &mut flags.ip,
-        ),
-        Flag::new("port", "The port to listen on.", |flags| &mut flags.port),
-        Flag::new(
-            "advertise_ip",
-            "The address that others are told to reach us by, if it is not the one\n\
-             we listen on.",
-            |flags| &mut flags.advertise_ip,
-        ),
-        Flag::new(
-            "advertise_port",
-            "The port that others are told to reach us by, with --advertise_ip.",
-            |flags| &mut flags.advertise_port,
-        ),
-        Flag::new(
-            "ip_discovery_command",
-            "A command that prints the address to listen on. Not together with\n\
-             --ip.",
-            |flags| &mut flags.ip_discovery_command,
-        ),
-        Flag::new(
-            "hostname",
-            "The name that masters show for this host. Looked up by our address if\n\
-             unset.",
-            |flags| &mut flags.hostname,
-        ),
-        Flag::new(
-            "hostname_lookup",
-            "Whether to look up our name. If not, it is our address, unless\n\
-             --hostname says otherwise.",
-            |flags| &mut flags.hostname_lookup,
-        ),
-        Flag::new("version", "Prints the version.", |flags| &mut flags.version),
         Flag::new(
             "resources",
             "What there is to use: name(role):value;name:value… or a JSON array of\n\
@@ -309,21 +237,6 @@ impl stout::flags::Flags for Flags {
             &mut flags.authenticatee
         }),
         Flag::new(
-            "modules",
-            "Modules to load: JSON of a Modules message, here or in a file.",
-            |flags| &mut flags.modules,
-        ),
-        Flag::new("hooks", "The names of hook modules, separated by commas.", |flags| {
-            &mut flags.hooks
-        }),
-        Flag::new(
-            "firewall_rules",
-            "Which endpoints do not answer: JSON of a Firewall message, here or in\n\
-             a file.\n\
-             Example: {\"disabled_endpoints\": {\"paths\": [\"/files/browse\"]}}",
-            |flags| &mut flags.firewall_rules,
-        ),
-        Flag::new(
             "resource_estimator",
             "The name of the module that says what may be lent out.",
             |flags| &mut flags.resource_estimator,
@@ -347,7 +260,15 @@ impl stout::flags::Flags for Flags {
     ];
 
     fn groups(&mut self) -> Vec<&mut dyn Group> {
-        vec![&mut self.logging, &mut self.containers, &mut self.docker, &mut self.linux]
+        vec![&mut self.daemon, &mut self.containers, &mut self.docker, &mut self.linux]
+    }
+}
+
+impl Daemon for Flags {
+    const NAME: &'static str = "slave";
+
+    fn daemon(&self) -> &DaemonFlags {
+        &self.daemon
     }
 }
 

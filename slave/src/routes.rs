@@ -2,10 +2,10 @@
 //! Called once, when the actor is spawned.
 //! Upstream: the `route` calls of `Slave::initialize`.
 
+use coordination::daemon::log_request;
 use libprocess::Router;
 use libprocess::http::help::{self, Page};
 use libprocess::http::{Reply, Request};
-use tracing::info;
 
 use crate::http::{flags, health, state};
 use crate::slave::Slave;
@@ -16,7 +16,7 @@ type Serve = fn(&mut Slave, &Request) -> Reply;
 pub(crate) fn install(router: &mut Router<Slave>) {
     let mut route = |path: &str, page: Page, serve: Serve| {
         router.route(path, page.into(), move |slave, _, request| {
-            log(&request);
+            log_request(&request);
             serve(slave, &request)
         });
     };
@@ -31,19 +31,4 @@ pub(crate) fn install(router: &mut Router<Slave>) {
     let page = help::tldr("Whether this slave is well.")
         .description(&["Answers 200 if it is; a late answer is a bad sign."]);
     router.route("/health", page.into(), |_: &mut Slave, _, _| health::health());
-}
-
-fn log(request: &Request) {
-    let client = request.client.map(|client| client.to_string()).unwrap_or_default();
-    let shown = |name: &str| {
-        let value = request.header(name);
-        value.map(|value| format!(" with {name}='{value}'")).unwrap_or_default()
-    };
-    info!(
-        "HTTP {} for {} from {client}{}{}",
-        request.method,
-        request.path,
-        shown("User-Agent"),
-        shown("X-Forwarded-For")
-    );
 }

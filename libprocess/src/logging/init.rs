@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 
 use super::flags::{Config, InvalidLevel, Plan};
 use super::glog::{Glog, Origin, Severity, basename, compose};
-use super::sink::{Identity, SeverityFiles, Sinks, describe, write_stderr};
+use super::sink::{Identity, SeverityFiles, Sinks, write_stderr};
 use super::vlog;
+use crate::os::describe;
 use crate::os::signals;
 
 static SINKS: OnceLock<Sinks> = OnceLock::new();

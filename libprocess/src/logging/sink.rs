@@ -9,11 +9,11 @@ use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use nix::errno::Errno;
 use parking_lot::Mutex;
 
 use super::flags::Files;
 use super::glog::{Severity, split};
+use crate::os::describe;
 use crate::os::localtime::local;
 
 /// What a process's log files are named after.
@@ -226,11 +226,6 @@ fn create(path: &Path, identity: &Identity, at: SystemTime) -> io::Result<(File,
 fn link(at: &Path, file_name: &str) {
     let _ = fs::remove_file(at);
     let _ = symlink(file_name, at);
-}
-
-/// The system's text for an error, as C prints it.
-pub(super) fn describe(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno::from_raw(n).desc().to_owned())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use common::json::JsonFlag;
-use proto::mesos::internal::Firewall;
 use proto::mesos::{AcLs, RateLimits};
 use stout::flags::{Flag, Flags};
 
@@ -26,8 +25,6 @@ pub struct SecurityFlags {
     pub acls: Option<JsonFlag<AcLs>>,
     /// `--authorizers`.
     pub authorizers: String,
-    /// `--firewall_rules`.
-    pub firewall_rules: Option<JsonFlag<Firewall>>,
     /// `--rate_limits`.
     pub rate_limits: Option<JsonFlag<RateLimits>>,
 }
@@ -43,7 +40,6 @@ impl Default for SecurityFlags {
             credentials: None,
             acls: None,
             authorizers: "local".to_owned(),
-            firewall_rules: None,
             rate_limits: None,
         }
     }
@@ -107,18 +103,6 @@ impl Flags for SecurityFlags {
             "authorizers",
             "Who decides who may do what: `local`, which goes by `--acls`.",
             |flags| &mut flags.authorizers,
-        ),
-        Flag::new(
-            "firewall_rules",
-            "Which endpoints do not answer, as JSON or as the file that holds it\n\
-             (`file:///path` or `/path`).\n\
-             Example:\n\
-             {\n\
-             \x20 \"disabled_endpoints\": {\n\
-             \x20   \"paths\": [ \"/files/browse\", \"/metrics/snapshot\" ]\n\
-             \x20 }\n\
-             }",
-            |flags| &mut flags.firewall_rules,
         ),
         Flag::new(
             "rate_limits",

@@ -28,7 +28,7 @@ pub fn container_config(
         work_dir: absolute(&flags.work_dir),
         frameworks_home: flags.containers.frameworks_home.clone(),
         hadoop_home: flags.containers.hadoop_home.clone(),
-        libprocess_ip: flags.ip.clone().or(environment.get("LIBPROCESS_IP").cloned()),
+        libprocess_ip: flags.daemon.ip.clone().or(environment.get("LIBPROCESS_IP").cloned()),
         environment,
         executor_environment_variables: variables,
         native_library: None,

@@ -44,7 +44,7 @@ fn executor_environment_variables_are_texts() {
 fn messages_are_typed_as_json() {
     let rules = r#"{"disabled_endpoints":{"paths":["/files/browse"]}}"#;
     let loaded = load(&[&format!("--firewall_rules={rules}")]).unwrap();
-    let firewall = loaded.flags.firewall_rules.unwrap().0;
+    let firewall = loaded.flags.daemon.firewall_rules.unwrap().0;
     assert_eq!(firewall.disabled_endpoints.unwrap().paths, ["/files/browse"]);
     assert_eq!(
         loaded.shown.get("firewall_rules"),

@@ -16,7 +16,7 @@ use proto::mesos::internal::{
 use proto::mesos::{MasterInfo, TaskState};
 use tracing::{error, info, warn};
 
-use crate::constants::{MASTER_PING_TIMEOUT, REGISTER_RETRY_INTERVAL_MAX, VERSION};
+use crate::constants::{MASTER_PING_TIMEOUT, REGISTER_RETRY_INTERVAL_MAX};
 use crate::phase::Phase;
 use crate::refusal::Verdict;
 use crate::slave::{Fatal, Slave};
@@ -115,7 +115,7 @@ impl Slave {
         RegisterSlaveMessage {
             slave: self.info.clone(),
             checkpointed_resources: self.checkpointed_resources.to_messages(),
-            version: Some(VERSION.to_owned()),
+            version: Some(common::VERSION.to_owned()),
         }
     }
 
@@ -123,7 +123,7 @@ impl Slave {
         let mut message = ReregisterSlaveMessage {
             slave: self.info.clone(),
             checkpointed_resources: self.checkpointed_resources.to_messages(),
-            version: Some(VERSION.to_owned()),
+            version: Some(common::VERSION.to_owned()),
             ..ReregisterSlaveMessage::default()
         };
         for framework in self.frameworks.iter() {
