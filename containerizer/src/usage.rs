@@ -1,9 +1,7 @@
 //! What the processes of a container consume. Called by the posix isolators. Blocking.
 //! Upstream: `usage/usage.cpp`. Processes that were orphaned away are missed, as upstream does.
 
-use procfs::ProcError;
-
-use crate::linux::processes::ProcessTable;
+use libprocess::os::processes::{ProcessTable, ReadError};
 
 /// Sums over a process and its living descendants.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,7 +19,7 @@ pub(crate) struct Usage {
 pub enum UsageError {
     /// The process table cannot be read.
     #[error("Failed to get usage: {0}")]
-    Table(#[from] ProcError),
+    Table(#[from] ReadError),
     /// The process has ended.
     #[error("Failed to get usage: No process found at {0}")]
     Gone(i32),

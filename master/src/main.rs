@@ -5,14 +5,13 @@
 
 use std::process::ExitCode;
 
+use libprocess::os::program::{arguments, variables};
 use master::daemon::{Process, run};
 
 fn main() -> ExitCode {
-    let texts = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let process = Process {
-        arguments: std::env::args().collect(),
-        environment: texts.collect(),
+        arguments: arguments(),
+        environment: variables().collect(),
         id: uuid::Uuid::new_v4(),
     };
     match run(process) {

@@ -4,14 +4,13 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use libprocess::os::program::{arguments, variables};
 use slave::daemon::{Process, run, seed};
 
 fn main() -> ExitCode {
-    let texts = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let process = Process {
-        arguments: std::env::args().collect(),
-        environment: texts.collect(),
+        arguments: arguments(),
+        environment: variables().collect(),
         executable: std::env::current_exe().unwrap_or_default(),
         seed: seed(),
     };

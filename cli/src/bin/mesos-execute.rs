@@ -3,13 +3,9 @@
 
 use std::process::ExitCode;
 
+use libprocess::os::program::{arguments, variables};
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let variables: Vec<(String, String)> = std::env::vars_os()
-        .map(|(name, value)| {
-            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-        })
-        .collect();
-    cli::execute::run(&arguments, &variables, cli::local::launch)
+    let variables: Vec<_> = variables().collect();
+    cli::execute::run(&arguments(), &variables, cli::local::launch)
 }

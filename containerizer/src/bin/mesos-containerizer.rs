@@ -6,11 +6,12 @@
 use std::process::ExitCode;
 
 use containerizer::mesos::helper;
+use libprocess::os::program::arguments;
 use stout::flags::help;
 use stout::flags::parse::program_name;
 
 fn main() -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().collect();
+    let mut arguments = arguments();
     let is_launch = arguments.get(1).is_some_and(|argument| argument == helper::SUBCOMMAND);
     let asks_for_help = arguments.iter().any(|argument| argument == "--help");
     if asks_for_help || !is_launch {

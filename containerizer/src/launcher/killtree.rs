@@ -7,18 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use procfs::ProcError;
+use libprocess::os::processes::{ProcessTable, ReadError};
 use tracing::warn;
 
 use crate::linux::pidfd::ProcessHandle;
-use crate::linux::processes::ProcessTable;
 
 /// Why a container's processes could not be ended.
 #[derive(Debug, thiserror::Error)]
 pub enum KillError {
     /// The process table cannot be read.
     #[error("Failed to read the process table: {0}")]
-    Table(#[from] ProcError),
+    Table(#[from] ReadError),
     /// A process cannot be watched until its end.
     #[error("Failed to watch process {pid}: {source}")]
     Watch {
@@ -150,22 +149,14 @@ fn members(
 
 #[cfg(test)]
 mod tests {
+    use libprocess::os::processes::{Process, ProcessTable};
+
     use super::{Family, Leader, members};
-    use crate::linux::processes::{Process, ProcessTable};
 
     /// Rows of pid, parent, group, session; we are process 10 in group and session 10.
     fn table(rows: &[(i32, i32, i32, i32)]) -> ProcessTable {
         let process = |&(pid, parent, group, session): &(i32, i32, i32, i32)| {
-            let process = Process {
-                parent,
-                group,
-                session,
-                started: 1,
-                zombie: false,
-                user_secs: 0.0,
-                system_secs: 0.0,
-                rss_bytes: 0,
-            };
+            let process = Process { parent, group, session, started: 1, ..Process::default() };
             (pid, process)
         };
         ProcessTable(rows.iter().map(process).collect())

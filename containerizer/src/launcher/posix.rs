@@ -12,6 +12,7 @@ use std::process::Stdio;
 use common::ids::ContainerId;
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
+use libprocess::os::processes::started;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use parking_lot::Mutex;
 use tokio::process::{Child, Command};
@@ -19,7 +20,6 @@ use tracing::{info, warn};
 
 use crate::launcher::killtree::{Family, Leader, killtree};
 use crate::launcher::{Exit, ForkPlan, Forked, Launcher, LauncherError, Output};
-use crate::linux::processes::started;
 
 /// Launches into sessions, kills by sessions, groups and descent.
 #[derive(Debug, Default)]

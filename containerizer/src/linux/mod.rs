@@ -1,4 +1,3 @@
 //! One kernel interface per file. Called by launchers and isolators; knows no container.
 
 pub(crate) mod pidfd;
-pub(crate) mod processes;

@@ -9,13 +9,13 @@ use executor::command::executor::Options;
 use executor::command::flags::CommandFlags;
 use executor::command::{CHILD_NAME, CommandExecutor, become_task};
 use executor::{ExecutorDriver, Status};
+use libprocess::os::program::{arguments, variables};
 use stout::flags::BoxedError;
 use stout::flags::help::{usage, usage_behind};
 use stout::flags::parse::{Loader, program_name};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments = arguments();
     let program = arguments.first().cloned().unwrap_or_default();
     if program == CHILD_NAME {
         eprintln!("{}", become_task(&arguments[1..]));
@@ -36,11 +36,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let variables: Vec<(String, String)> = std::env::vars_os()
-        .map(|(name, value)| {
-            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-        })
-        .collect();
+    let variables: Vec<_> = variables().collect();
     let executor = CommandExecutor::new(Options {
         flags: loaded.flags,
         arguments: loaded.arguments,

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use executor::health::{HealthChecker, HealthFlags, PROGRAM};
+use libprocess::os::program::arguments;
 use libprocess::{Config, Runtime, logging};
 use stout::flags::BoxedError;
 use stout::flags::help::{usage, usage_behind};
@@ -14,8 +15,7 @@ use stout::flags::parse::Loader;
 use tokio::sync::oneshot;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments = arguments();
     let read = |path: &str| std::fs::read_to_string(path).map_err(BoxedError::from);
     let loaded = match Loader::new(&read).load::<HealthFlags>(&arguments) {
         Ok(loaded) => loaded,

@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use libprocess::os::processes::{Process, ProcessTable, ReadError, command_line};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use procfs::process::{Stat, all_processes};
-use procfs::{ProcError, ProcResult};
 
 /// Processes that were signalled, by pid.
 #[derive(Debug, Default)]
@@ -19,8 +18,6 @@ pub struct ProcessTrees(BTreeMap<i32, Node>);
 #[derive(Clone, Debug)]
 struct Node {
     parent: i32,
-    group: i32,
-    session: i32,
     /// The command line with a blank behind each word, or the name in parentheses of a process
     /// that waits to be reaped.
     command: String,
@@ -34,7 +31,7 @@ struct Node {
 ///
 /// # Errors
 /// The table of processes cannot be read. Some may have been stopped and told to go on by then.
-pub fn killtree(root: i32, signal: Signal) -> ProcResult<ProcessTrees> {
+pub fn killtree(root: i32, signal: Signal) -> Result<ProcessTrees, ReadError> {
     let mut stopped = BTreeMap::new();
     let walked = stop(root, &mut stopped);
     let pids = || stopped.keys().map(|pid| Pid::from_raw(*pid));
@@ -47,72 +44,52 @@ pub fn killtree(root: i32, signal: Signal) -> ProcResult<ProcessTrees> {
 }
 
 /// Stops what is found, looking again after each stop.
-fn stop(root: i32, stopped: &mut BTreeMap<i32, Node>) -> ProcResult<()> {
-    let mut table = read_table()?;
+fn stop(root: i32, stopped: &mut BTreeMap<i32, Node>) -> Result<(), ReadError> {
+    let mut table = ProcessTable::read()?;
     let mut queue: Vec<i32> = seeds(&table, root);
-    let parent = table.get(&root).and_then(|process| table.get(&process.parent));
+    let parent = table.0.get(&root).and_then(|process| table.0.get(&process.parent));
     let mut groups: BTreeSet<i32> = parent.map(|parent| parent.group).into_iter().collect();
     let mut sessions: BTreeSet<i32> = parent.map(|parent| parent.session).into_iter().collect();
     while let Some(pid) = queue.pop() {
-        let Some(process) = table.get(&pid).cloned() else { continue };
+        let Some(process) = table.0.remove(&pid) else { continue };
         if stopped.contains_key(&pid) || pid == own_pid() {
             continue;
         }
+        stopped.insert(pid, Node::new(&process, &command_line(pid)));
         // It may have ended just now; then it forks no more either.
         let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
-        table = read_table()?;
+        table = ProcessTable::read()?;
         let (group, session) = (process.group, process.session);
-        stopped.insert(pid, process);
         let (new_group, new_session) = (groups.insert(group), sessions.insert(session));
-        let related = |other: &Node| {
+        queue.extend(table.matching(|other| {
             other.parent == pid
                 || (new_group && other.group == group)
                 || (new_session && other.session == session)
-        };
-        queue.extend(table.iter().filter(|(_, other)| related(other)).map(|(pid, _)| *pid));
+        }));
     }
     Ok(())
 }
 
 /// Where the walk starts.
-fn seeds(table: &BTreeMap<i32, Node>, root: i32) -> Vec<i32> {
-    if table.contains_key(&root) {
+fn seeds(table: &ProcessTable, root: i32) -> Vec<i32> {
+    if table.0.contains_key(&root) {
         return vec![root];
     }
-    let led = |process: &Node| process.group == root || process.session == root;
-    table.iter().filter(|(_, process)| led(process)).map(|(pid, _)| *pid).collect()
+    table.matching(|process| process.group == root || process.session == root).collect()
 }
 
 fn own_pid() -> i32 {
     Pid::this().as_raw()
 }
 
-fn read_table() -> ProcResult<BTreeMap<i32, Node>> {
-    let mut table = BTreeMap::new();
-    for process in all_processes()? {
-        let read = process.and_then(|process| {
-            let stat = process.stat()?;
-            let words = process.cmdline().unwrap_or_default();
-            Ok((stat.pid, Node::new(&stat, &words)))
-        });
-        match read {
-            Ok((pid, node)) => drop(table.insert(pid, node)),
-            // It ended while we read, or is not ours to see.
-            Err(ProcError::NotFound(_) | ProcError::PermissionDenied(_) | ProcError::Io(..)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(table)
-}
-
 impl Node {
-    fn new(stat: &Stat, words: &[String]) -> Self {
-        let command = match stat.state {
-            'Z' => format!("({})", stat.comm),
-            _ if words.is_empty() => stat.comm.clone(),
+    fn new(process: &Process, words: &[String]) -> Self {
+        let command = match process {
+            Process { zombie: true, name, .. } => format!("({name})"),
+            Process { name, .. } if words.is_empty() => name.clone(),
             _ => words.iter().map(|word| format!("{word} ")).collect(),
         };
-        Self { parent: stat.ppid, group: stat.pgrp, session: stat.session, command }
+        Self { parent: process.parent, command }
     }
 }
 
@@ -146,7 +123,7 @@ mod tests {
 
     fn trees(rows: &[(i32, i32, &str)]) -> String {
         let node = |&(pid, parent, command): &(i32, i32, &str)| {
-            (pid, Node { parent, group: 0, session: 0, command: command.to_owned() })
+            (pid, Node { parent, command: command.to_owned() })
         };
         ProcessTrees(rows.iter().map(node).collect()).to_string()
     }

@@ -9,6 +9,8 @@ use nix::errno::Errno;
 pub mod host;
 pub mod hostname;
 pub(crate) mod localtime;
+pub mod processes;
+pub mod program;
 pub(crate) mod signals;
 
 /// An error of the system in the system's words alone. Upstream: `os::strerror`.
