@@ -79,8 +79,8 @@ fn fault_tolerance_test_scheduler_failover() {
     let (slave, framework) = (world.slave("slave(1)"), world.framework("f"));
     world.offer(&framework, &slave, "cpus:1");
     let other = world.peer("g");
-    other.send(&reregister_framework(framework.known_info(), true));
     world.allocator.calls();
+    other.send(&reregister_framework(framework.known_info(), true));
     world.settle();
     assert_eq!(error(&framework.peer), "Framework failed over");
     // Its offers are gone without a word.
