@@ -36,6 +36,8 @@ impl Cluster {
         let master = Daemon::start("mesos-master", &arguments);
         let started = master.wait_for(" started on ");
         let address = started.rsplit(' ').next().expect("an address").to_owned();
+        // What is said to a master before it leads is lost.
+        master.wait_for("slaves from the Registry");
         Self { folder, master, address }
     }
 
