@@ -3,7 +3,8 @@
 usage: framework.py MASTER (command|executor) TASKS
 
 Prints `registered ID`, a line `STATE TASK` for each status update, `message BYTES` for each
-message of its executor, and `error TEXT`; ends when every task has ended.
+message of its executor, and `error TEXT`; ends when every task has ended and, as messages may be
+slower than updates, its executor's message is there.
 """
 
 import getpass
@@ -39,6 +40,7 @@ class Launcher(Scheduler):
         self.mode = mode
         self.waiting = ["task-%d" % number for number in range(count)]
         self.running = set(self.waiting)
+        self.silent = count if mode == "executor" else 0
         self.over = threading.Event()
 
     def registered(self, driver, framework_id, master_info):
@@ -80,11 +82,16 @@ class Launcher(Scheduler):
         say(state, status.task_id.value)
         if state in ENDED:
             self.running.discard(status.task_id.value)
-        if not self.running:
-            self.over.set()
+        self.end_if_over()
 
     def frameworkMessage(self, driver, executor_id, slave_id, message):
         say("message", message)
+        self.silent -= 1
+        self.end_if_over()
+
+    def end_if_over(self):
+        if not self.running and not self.silent:
+            self.over.set()
 
     def error(self, driver, message):
         say("error", message)
