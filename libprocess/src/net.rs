@@ -7,3 +7,4 @@ pub(crate) mod incoming;
 pub(crate) mod listener;
 pub(crate) mod outgoing;
 pub(crate) mod resolve;
+pub(crate) mod stream;

@@ -5,7 +5,6 @@
 //!
 //! Upstream: `internal::decode_recv`, `ProcessManager::handle`, `HttpProxy`.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -19,12 +18,12 @@ use bytes::BytesMut;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::event::{Message, Untyped};
 use crate::http::server::Site;
 use crate::net::resolve::resolve;
+use crate::net::stream::Stream;
 use crate::pid::{Parsed, Upid};
 use crate::runtime::WeakRuntime;
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
@@ -32,14 +31,6 @@ use crate::wire::encode::{self, Answer, Length};
 
 /// How many answers may be owed on one connection before no more requests are read from it.
 const OWED_MAX: usize = 1024;
-
-/// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
-const READ_BYTES: usize = 80 << 10;
-
-thread_local! {
-    /// Where the connections of a thread read to, one at a time: an idle one holds no memory.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-}
 
 /// How much a client may send ahead while a stream is open to it, in bytes.
 const AHEAD_BYTES_MAX: usize = 1 << 20;
@@ -83,7 +74,7 @@ enum End {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     runtime: WeakRuntime,
     site: Rc<Site>,
@@ -97,12 +88,7 @@ struct Connection {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    runtime: WeakRuntime,
-    site: Rc<Site>,
-) {
+pub(crate) async fn serve(stream: Stream, peer: SocketAddr, runtime: WeakRuntime, site: Rc<Site>) {
     let mut connection = Connection {
         stream,
         peer,
@@ -139,30 +125,14 @@ impl Connection {
                     // What came while a stream was open has waited for this.
                     self.handle_items().await;
                 }
-                readable = self.stream.readable(), if hears => {
-                    if readable.is_err() {
-                        return End::Gone;
-                    }
-                    match self.read() {
-                        Read::Some => self.handle_items().await,
-                        Read::Nothing => {}
-                        Read::End => return self.half_closed().await,
+                read = self.stream.read_with(|bytes| self.decoder.feed(bytes)), if hears => {
+                    match read {
+                        Ok(1..) => self.handle_items().await,
+                        Ok(0) | Err(_) => return self.half_closed().await,
                     }
                 }
             }
         }
-    }
-
-    fn read(&mut self) -> Read {
-        SCRATCH.with_borrow_mut(|scratch| match self.stream.try_read(scratch) {
-            Ok(0) => Read::End,
-            Ok(count) => {
-                self.decoder.feed(&scratch[..count]);
-                Read::Some
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Read::Nothing,
-            Err(_) => Read::End,
-        })
     }
 
     /// Acts on everything that is complete.
@@ -338,24 +308,13 @@ impl Connection {
     /// held back until the stream has ended.
     async fn watch_peer(&mut self) -> End {
         let mut ahead = 0;
-        loop {
-            if self.stream.readable().await.is_err() {
-                return End::Gone;
-            }
-            let mut buffer = [0; 4096];
-            match self.stream.try_read(&mut buffer) {
-                Ok(0) => return End::Gone,
-                Ok(count) => {
-                    ahead += count;
-                    self.decoder.feed(&buffer[..count]);
-                    if ahead > AHEAD_BYTES_MAX {
-                        return End::Gone;
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(_) => return End::Gone,
+        while ahead <= AHEAD_BYTES_MAX {
+            match self.stream.read_with(|bytes| self.decoder.feed(bytes)).await {
+                Ok(count @ 1..) => ahead += count,
+                Ok(0) | Err(_) => break,
             }
         }
+        End::Gone
     }
 
     /// The client will send nothing more: it gets what is all but ready, the rest is dropped and
@@ -386,26 +345,10 @@ impl Connection {
         if self.stream.shutdown().await.is_err() {
             return;
         }
-        let drained = async {
-            let mut discarded = [0; 4096];
-            while self.stream.readable().await.is_ok() {
-                match self.stream.try_read(&mut discarded) {
-                    Ok(1..) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                    Ok(0) | Err(_) => return,
-                }
-            }
-        };
+        let drained = async { while let Ok(1..) = self.stream.read_with(|_| {}).await {} };
         // A peer that keeps sending is cut off.
         let _ = tokio::time::timeout(LINGER, drained).await;
     }
-}
-
-/// What one attempt to read gave.
-enum Read {
-    Some,
-    Nothing,
-    End,
 }
 
 /// Waits for the response at the head of the queue; a handler that ended badly gives none.

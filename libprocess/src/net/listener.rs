@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::http::server::Site;
 use crate::net::incoming;
+use crate::net::stream::Stream;
 use crate::runtime::WeakRuntime;
 
 /// How long to wait when the system has no file descriptor or memory for another connection.
@@ -33,9 +34,7 @@ pub(crate) async fn accept_all(listener: std::net::TcpListener, runtime: WeakRun
             }
         };
         let Some(runtime) = runtime.upgrade() else { return };
-        if let Err(error) = stream.set_nodelay(true) {
-            crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
-        }
+        let stream = Stream::tcp(stream);
         actix::spawn(incoming::serve(stream, peer, runtime.downgrade(), site.clone()));
     }
 }

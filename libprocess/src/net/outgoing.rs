@@ -6,18 +6,16 @@
 //! Upstream: `SocketManager`.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 
 use crate::event::Message;
+use crate::net::stream::Stream;
 use crate::pid::{Address, Upid};
 use crate::runtime::{Linking, WeakRuntime};
 use crate::wire::encode;
@@ -307,14 +305,11 @@ impl Outgoing {
 /// Connects, sends what is queued, and throws away what comes back, until one side has had
 /// enough.
 async fn drive(connection: &Connection) {
-    let stream = match TcpStream::connect(SocketAddrV4::from(connection.peer)).await {
+    let stream = match Stream::connect(connection.peer).await {
         Ok(stream) => stream,
         Err(error) => return log_no_connection(connection, &error),
     };
-    if let Err(error) = stream.set_nodelay(true) {
-        crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
-    }
-    let (read, write) = stream.into_split();
+    let (read, write) = tokio::io::split(stream);
     tokio::select! {
         () = drain(read) => {}
         () = send_queued(connection, write) => {}
@@ -334,12 +329,12 @@ fn log_no_connection(connection: &Connection, error: &std::io::Error) {
 
 /// Reads answers that nobody waits for: it is how the peer's end is noticed, and it keeps the
 /// peer able to send.
-async fn drain(mut read: OwnedReadHalf) {
+async fn drain(mut read: ReadHalf<Stream>) {
     let mut discarded = [0; 4096];
     while let Ok(1..) = read.read(&mut discarded).await {}
 }
 
-async fn send_queued(connection: &Connection, mut write: OwnedWriteHalf) {
+async fn send_queued(connection: &Connection, mut write: WriteHalf<Stream>) {
     let mut sent = BytesMut::new();
     while connection.take(&mut sent) {
         if sent.is_empty() {

@@ -1,0 +1,95 @@
+//! The connections that messages and requests travel on, whichever side has opened them.
+//! Made by `net::listener` and `net::outgoing`, read and written by those who own them.
+//! Never decodes and never knows who is at the other end.
+//!
+//! Upstream: `process::network::Socket`.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddrV4;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::pid::Address;
+
+/// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
+const READ_BYTES: usize = 80 << 10;
+
+thread_local! {
+    /// Where the connections of a thread read to, one at a time: an idle one holds no memory.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// A connection to a peer.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Connects over TCP.
+    pub(crate) async fn connect(peer: Address) -> io::Result<Self> {
+        TcpStream::connect(SocketAddrV4::from(peer)).await.map(Self::tcp)
+    }
+
+    /// A TCP connection, tuned for messages.
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        if let Err(error) = stream.set_nodelay(true) {
+            crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
+        }
+        Self::Tcp(stream)
+    }
+
+    /// Waits for bytes, shows them to `take` and gives their number, 0 at the end. While it waits
+    /// it holds no memory; where it is dropped, nothing is lost.
+    pub(crate) async fn read_with(&mut self, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+        let mut read = |context: &mut Context<'_>, scratch: &mut Vec<u8>| {
+            let mut buffer = ReadBuf::new(scratch);
+            let polled = Pin::new(&mut *self).poll_read(context, &mut buffer);
+            polled.map_ok(|()| {
+                take(buffer.filled());
+                buffer.filled().len()
+            })
+        };
+        poll_fn(|context| SCRATCH.with_borrow_mut(|scratch| read(context, scratch))).await
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
