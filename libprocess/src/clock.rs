@@ -143,6 +143,12 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// A clock that is paused at `time`.
+    pub(crate) fn paused_at(time: Time) -> Self {
+        let state = State { paused: Some(time), ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), changed: Arc::default() }
+    }
+
     /// The time it is: the system's, or the frozen one while paused.
     pub fn now(&self) -> Time {
         self.state.lock().now()
@@ -224,6 +230,11 @@ impl Clock {
     /// Forgets a timer; false if it has expired already. Upstream: `Clock::cancel`.
     pub fn cancel(&self, timer: Timer) -> bool {
         self.state.lock().timers.remove(&(timer.expiry, timer.serial)).is_some()
+    }
+
+    /// When the first timer is due.
+    pub(crate) fn next_expiry(&self) -> Option<Time> {
+        self.state.lock().timers.keys().next().map(|&(expiry, _)| expiry)
     }
 
     /// Whether a timer is due that has not run yet.

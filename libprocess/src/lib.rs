@@ -29,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod os;
 
+pub mod simulation;
 pub mod testing;
 
 pub use pid::{Address, Upid};

@@ -72,6 +72,8 @@ pub(crate) trait AnyCell: Send + Sync {
     fn watch_end(&self) -> Option<oneshot::Receiver<()>>;
     /// Serves waiting events; called by one worker at a time.
     fn run(self: Arc<Self>);
+    /// Drops the actor and all that waits for it without a word.
+    fn abandon(&self);
     fn waiting(&self) -> Vec<Summary>;
     fn routes(&self) -> &dyn Routes;
     /// Where requests line up on their way to the mailbox.
@@ -221,6 +223,9 @@ impl<P: Process> Cell<P> {
         let what = panic.downcast_ref::<String>().map(String::as_str);
         let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         tracing::error!("libprocess: {} terminating due to {what}", self.upid);
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.engine().saw_panic(&self.upid, what);
+        }
         Turn::Ended
     }
 
@@ -299,6 +304,16 @@ impl<P: Process> AnyCell for Cell<P> {
                 self.clean_up(body);
             }
         }
+    }
+
+    fn abandon(&self) {
+        let body = self.body.lock().take();
+        let mut mailbox = self.mailbox.lock();
+        mailbox.phase = Phase::Terminating;
+        let queue = std::mem::take(&mut mailbox.queue);
+        let waiters = std::mem::take(&mut mailbox.waiters);
+        drop(mailbox);
+        drop((queue, waiters, body));
     }
 
     fn waiting(&self) -> Vec<Summary> {

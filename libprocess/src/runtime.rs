@@ -6,6 +6,7 @@
 
 mod activity;
 pub mod config;
+pub(crate) mod engine;
 mod links;
 mod threads;
 
@@ -29,8 +30,10 @@ use crate::process::{Inject, Pid, Process};
 use crate::router::Schema;
 use crate::runtime::activity::Activity;
 use crate::runtime::config::{Config, StartError};
+use crate::runtime::engine::Engine;
 use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
+use crate::simulation::Host;
 use crate::testing::filter::Traffic;
 
 /// How long the end of a runtime waits for messages that are still on their way out.
@@ -65,7 +68,7 @@ struct Inner {
     ids: Mutex<HashMap<String, u64>>,
     links: Mutex<Links>,
     activity: Activity,
-    threads: Threads,
+    engine: Engine,
     outgoing: OnceLock<Outgoing>,
     traffic: Arc<Traffic>,
 }
@@ -102,7 +105,32 @@ impl Runtime {
         let (listener, bound, address) = config.bind()?;
         let workers = config.workers();
         let (threads, run_queue) = Threads::start(workers)?;
-        let clock = Clock::default();
+        let engine = Engine::Threads(threads);
+        let runtime = Self::assemble(&config, bound, address, Clock::default(), engine);
+        if let Engine::Threads(threads) = &runtime.inner.engine {
+            threads.work(run_queue, runtime.downgrade());
+            runtime.run(runtime.inner.clock.clone().run());
+            threads.listen(listener, runtime.downgrade());
+        }
+        crate::builtin::spawn_all(&runtime, &config)?;
+        crate::vlog!(1, "libprocess is initialized on {address} for {workers} cpus");
+        Ok(runtime)
+    }
+
+    /// A runtime that is a node of a simulation. It has none of the built-in actors: they serve
+    /// plain HTTP, which does not reach it.
+    pub(crate) fn simulated(config: &Config, address: Address, host: Host) -> Runtime {
+        let clock = host.clock().clone();
+        Self::assemble(config, address.into(), address, clock, Engine::Simulated(host))
+    }
+
+    fn assemble(
+        config: &Config,
+        bound: SocketAddrV4,
+        address: Address,
+        clock: Clock,
+        engine: Engine,
+    ) -> Runtime {
         let inner = Inner {
             address,
             bound,
@@ -116,19 +144,14 @@ impl Runtime {
             ids: Mutex::default(),
             links: Mutex::default(),
             activity: Activity::default(),
-            threads,
+            engine,
             outgoing: OnceLock::new(),
             traffic: Arc::default(),
         };
         let runtime = Runtime { inner: Arc::new(inner) };
         // The only call that sets it, on a runtime nobody else has yet.
         let _ = runtime.inner.outgoing.set(Outgoing::new(runtime.downgrade()));
-        runtime.inner.threads.work(run_queue, runtime.downgrade());
-        runtime.run(runtime.inner.clock.clone().run());
-        runtime.inner.threads.listen(listener, runtime.downgrade());
-        crate::builtin::spawn_all(&runtime, &config)?;
-        crate::vlog!(1, "libprocess is initialized on {address} for {workers} cpus");
-        Ok(runtime)
+        runtime
     }
 
     /// The published address, as every pid prints it. Upstream: `process::address`.
@@ -234,7 +257,7 @@ impl Runtime {
 
     /// Runs a future beside the actors, on the thread that serves the sockets. It must not block.
     pub fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.inner.threads.run(self.inner.activity.track(future));
+        self.inner.engine.run(self.inner.activity.track(future));
     }
 
     /// Runs `work` where it may block: files, name services, other processes.
@@ -243,9 +266,10 @@ impl Runtime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + Send + 'static {
         let (done, outcome) = tokio::sync::oneshot::channel();
+        let working = self.inner.engine.blocking(work);
         self.run(async move {
             // A panic in `work` shows as a dropped sender; nobody may be waiting any more.
-            if let Ok(value) = tokio::task::spawn_blocking(work).await {
+            if let Some(value) = working.await {
                 let _ = done.send(value);
             }
         });
@@ -305,7 +329,7 @@ impl Runtime {
     /// Completes when all that was sent so far has been given to the system, or its connection has
     /// failed, but `at_most` after so long: a process may end then without losing its last words.
     pub async fn flush(&self, at_most: Duration) {
-        if tokio::time::timeout(at_most, self.outgoing().flush()).await.is_err() {
+        if self.engine().pace().limit(at_most, self.outgoing().flush()).await.is_none() {
             crate::vlog!(1, "Gave up sending after {}", stout::duration::display(at_most));
         }
     }
@@ -325,12 +349,24 @@ impl Runtime {
         }
         // What the actors said last may still be on its way.
         self.flush(FLUSH_AT_MOST).await;
-        self.inner.threads.stop();
-        self.inner.threads.closed().await;
+        self.inner.engine.stop();
+        self.inner.engine.closed().await;
     }
 
     pub(crate) fn downgrade(&self) -> WeakRuntime {
         WeakRuntime(Arc::downgrade(&self.inner))
+    }
+
+    /// Drops all actors and what waits for them, as the end of a process does: nothing more of
+    /// them runs, and nobody is told.
+    pub(crate) fn abandon(&self) {
+        let cells = self.cells();
+        self.inner.cells.write().clear();
+        cells.into_values().for_each(|cell| cell.abandon());
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     pub(crate) fn schema(&self) -> Option<Schema> {
@@ -356,7 +392,7 @@ impl Runtime {
 
     pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
         self.inner.activity.begin();
-        if !self.inner.threads.schedule(cell) {
+        if !self.inner.engine.schedule(cell) {
             self.turn_taken();
         }
     }
@@ -396,6 +432,7 @@ impl Runtime {
 
     pub(crate) fn tell_exited(&self, linker: &str, upid: &Upid) {
         if let Some(cell) = self.cell(linker) {
+            self.engine().saw_exited(linker, upid);
             cell.deliver(Untyped::Exited(upid.clone()));
         }
     }

@@ -45,14 +45,19 @@ impl Site {
             .app_data(web::PayloadConfig::new(limit))
             .default_service(web::to(serve));
         let Ok(service) = app.into_factory().new_service(AppConfig::default()).await else {
-            // Nothing in this application can fail to start; a site without one answers 503.
-            return Self { call: Box::new(|_| Box::pin(async { None })) };
+            // Nothing in this application can fail to start.
+            return Self::closed();
         };
         let call = move |request| -> LocalBoxFuture<'static, Option<ServiceResponse>> {
             let answered = service.call(request);
             Box::pin(async move { answered.await.ok() })
         };
         Self { call: Box::new(call) }
+    }
+
+    /// A site that serves nothing.
+    pub(crate) fn closed() -> Self {
+        Self { call: Box::new(|_| Box::pin(async { None })) }
     }
 
     /// Gives the response to a decoded request; `None` if the application has failed.

@@ -26,6 +26,7 @@ use crate::net::resolve::resolve;
 use crate::net::stream::Stream;
 use crate::pid::{Parsed, Upid};
 use crate::runtime::WeakRuntime;
+use crate::runtime::engine::Pace;
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
 use crate::wire::encode::{self, Answer, Length};
 
@@ -52,7 +53,9 @@ struct Owed {
 enum What {
     /// To a message.
     Answer(Answer),
-    /// To a request that is being served; `None` where it cannot be.
+    /// To a request that has been served; `None` where it cannot be.
+    Ready(Option<ServiceResponse>),
+    /// To a request that is being served.
     Response(Work),
 }
 
@@ -74,6 +77,7 @@ enum End {
 }
 
 struct Connection {
+    pace: Pace,
     stream: Stream,
     peer: SocketAddr,
     runtime: WeakRuntime,
@@ -89,7 +93,9 @@ struct Connection {
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, runtime: WeakRuntime, site: Rc<Site>) {
+    let Some(pace) = runtime.upgrade().map(|runtime| runtime.engine().pace()) else { return };
     let mut connection = Connection {
+        pace,
         stream,
         peer,
         runtime,
@@ -205,13 +211,11 @@ impl Connection {
         let mut call = self.site.call(request, self.peer);
         // Begun here and now: a message behind it must not overtake it.
         let begun = (&mut call).now_or_never();
-        let work = Work(actix::spawn(async move {
-            match begun {
-                Some(response) => response,
-                None => call.await,
-            }
-        }));
-        self.owed.push_back(Owed { what: What::Response(work), is_last });
+        let what = match begun {
+            Some(response) => What::Ready(response),
+            None => What::Response(Work(actix::spawn(call))),
+        };
+        self.owed.push_back(Owed { what, is_last });
     }
 
     /// Sends the answers at the head of the queue that need no waiting.
@@ -321,6 +325,7 @@ impl Connection {
     /// those who work on it learn of that.
     async fn half_closed(&mut self) -> End {
         self.deaf = true;
+        let pace = self.pace.clone();
         let rest = async {
             while !self.owed.is_empty() {
                 if self.send_ready().await.is_err() {
@@ -337,7 +342,7 @@ impl Connection {
             }
             End::Done
         };
-        tokio::time::timeout(HALF_CLOSED_GRACE, rest).await.unwrap_or(End::Done)
+        pace.limit(HALF_CLOSED_GRACE, rest).await.unwrap_or(End::Done)
     }
 
     /// Ends our half and waits a little for the peer to end its own.
@@ -345,9 +350,10 @@ impl Connection {
         if self.stream.shutdown().await.is_err() {
             return;
         }
+        let pace = self.pace.clone();
         let drained = async { while let Ok(1..) = self.stream.read_with(|_| {}).await {} };
         // A peer that keeps sending is cut off.
-        let _ = tokio::time::timeout(LINGER, drained).await;
+        let _ = pace.limit(LINGER, drained).await;
     }
 }
 
@@ -355,6 +361,7 @@ impl Connection {
 async fn next_response(owed: &mut VecDeque<Owed>) -> Option<ServiceResponse> {
     match owed.front_mut().map(|owed| &mut owed.what) {
         Some(What::Response(work)) => (&mut work.0).await.ok().flatten(),
+        Some(What::Ready(response)) => response.take(),
         Some(What::Answer(_)) | None => None,
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::event::Message;
 use crate::net::stream::Stream;
 use crate::pid::{Address, Upid};
+use crate::runtime::engine::Pace;
 use crate::runtime::{Linking, WeakRuntime};
 use crate::wire::encode;
 
@@ -108,11 +109,11 @@ impl Connection {
 
     /// Waits for more to send; false if the connection ends instead, because it is closed or has
     /// had nothing to send for a while.
-    async fn wait(&self) -> bool {
+    async fn wait(&self, pace: &Pace) -> bool {
         match self.kind {
             Kind::Persistent => self.changed.notified().await,
             Kind::Ephemeral => {
-                if tokio::time::timeout(LINGER, self.changed.notified()).await.is_err() {
+                if pace.limit(LINGER, self.changed.notified()).await.is_none() {
                     let mut queue = self.queue.lock();
                     queue.closed |= queue.bytes.is_empty();
                 }
@@ -283,8 +284,13 @@ impl Outgoing {
     fn open(&self, connection: Arc<Connection>) {
         let Some(runtime) = self.runtime.upgrade() else { return };
         let weak = self.runtime.clone();
+        let (connecting, pace) =
+            (runtime.engine().connect(connection.peer), runtime.engine().pace());
         runtime.run(async move {
-            drive(&connection).await;
+            match connecting.await {
+                Ok(stream) => drive(&connection, stream, &pace).await,
+                Err(error) => log_no_connection(&connection, &error),
+            }
             if let Some(runtime) = weak.upgrade() {
                 runtime.outgoing().end(&connection);
             }
@@ -302,17 +308,13 @@ impl Outgoing {
     }
 }
 
-/// Connects, sends what is queued, and throws away what comes back, until one side has had
-/// enough.
-async fn drive(connection: &Connection) {
-    let stream = match Stream::connect(connection.peer).await {
-        Ok(stream) => stream,
-        Err(error) => return log_no_connection(connection, &error),
-    };
+/// Sends what is queued, and throws away what comes back, until one side has had enough.
+async fn drive(connection: &Connection, stream: Stream, pace: &Pace) {
     let (read, write) = tokio::io::split(stream);
     tokio::select! {
+        biased;
         () = drain(read) => {}
-        () = send_queued(connection, write) => {}
+        () = send_queued(connection, write, pace) => {}
     }
 }
 
@@ -334,11 +336,11 @@ async fn drain(mut read: ReadHalf<Stream>) {
     while let Ok(1..) = read.read(&mut discarded).await {}
 }
 
-async fn send_queued(connection: &Connection, mut write: WriteHalf<Stream>) {
+async fn send_queued(connection: &Connection, mut write: WriteHalf<Stream>, pace: &Pace) {
     let mut sent = BytesMut::new();
     while connection.take(&mut sent) {
         if sent.is_empty() {
-            if connection.wait().await {
+            if connection.wait(pace).await {
                 continue;
             }
             break;

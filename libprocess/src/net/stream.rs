@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::pid::Address;
+use crate::simulation::Socket;
 
 /// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
 const READ_BYTES: usize = 80 << 10;
@@ -27,6 +28,7 @@ thread_local! {
 /// A connection to a peer.
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    Simulated(Socket),
 }
 
 impl Stream {
@@ -66,6 +68,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Simulated(socket) => Pin::new(socket).poll_read(context, buffer),
         }
     }
 }
@@ -78,18 +81,21 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Simulated(socket) => Pin::new(socket).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Simulated(socket) => Pin::new(socket).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Simulated(socket) => Pin::new(socket).poll_shutdown(context),
         }
     }
 }
