@@ -3,12 +3,16 @@
 //!
 //! Upstream: `process::http::Request`, `process::http::Response` and its kinds.
 
+mod accept;
 pub mod auth;
 pub(crate) mod body;
+pub mod client;
 pub mod help;
 pub(crate) mod mime;
+pub mod pipe;
 mod route;
 pub(crate) mod server;
+pub mod url;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,8 +23,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+use crate::http::accept::accepts;
+use crate::http::pipe::Reader;
 use crate::runtime::Runtime;
 
 /// A request that has reached an actor. Upstream: `process::http::Request`.
@@ -57,20 +63,9 @@ impl Request {
     /// Whether the client would take `content_type`. Upstream: `Request::acceptsMediaType`.
     pub fn accepts_media_type(&self, content_type: &str) -> bool {
         let Some(accept) = self.header("Accept") else { return true };
-        let kind = content_type.split('/').next().unwrap_or_default();
-        accept.split(',').map(str::trim).any(|candidate| {
-            let mut parts = candidate.split(';').map(str::trim);
-            let range = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| part.strip_prefix("q=").is_some_and(is_zero));
-            let family = range.strip_suffix("/*");
-            let fits = range == content_type || family.is_some_and(|f| f == "*" || f == kind);
-            fits && !refused
-        })
+        let Some((family, _)) = content_type.split_once('/') else { return false };
+        accepts(accept, &[content_type, &format!("{family}/*"), "*/*"])
     }
-}
-
-fn is_zero(quality: &str) -> bool {
-    quality.parse::<f64>().is_ok_and(|quality| quality == 0.0)
 }
 
 /// What a response carries.
@@ -83,8 +78,9 @@ pub enum Body {
     Bytes(Bytes),
     /// A file, read as it is sent.
     File(PathBuf),
-    /// Chunks as they come. The sender learns of a client that has gone by a closed channel.
-    Stream(mpsc::Receiver<Bytes>),
+    /// Chunks as they come. A writer that fails ends the connection before the last chunk, so that
+    /// the client does not take what it has for the whole; a client that has gone closes the pipe.
+    Stream(Reader),
 }
 
 /// An answer to a request. Upstream: `process::http::Response`.
@@ -253,17 +249,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn http_test_accepts_media_type() {
+    fn http_test_accepts() {
         let check = |accept: &str, content_type: &str, accepted: bool| {
             let mut request = Request::default();
             request.headers.insert("accept", accept.parse().unwrap());
             assert_eq!(request.accepts_media_type(content_type), accepted, "{accept}");
         };
-        check("application/json", "application/json", true);
-        check("application/*", "application/json", true);
-        check("text/html, */*;q=0.1", "application/json", true);
-        check("*/*;q=0", "application/json", false);
-        check("text/html", "application/json", false);
+        for accept in [
+            "text/*;q=0.0",
+            "text/html;q=0.0",
+            "text/",
+            "text",
+            "foo/*",
+            "foo/*, text/*;q=0.0",
+            "foo/*,\ttext/*;q=0.0",
+            "*/*, text/*;q=0.0",
+            "*/*;q=0.0, foo",
+            "textttt/*",
+        ] {
+            check(accept, "text/html", false);
+        }
+        for accept in [
+            "text/*",
+            "text/*;q=0.1",
+            "text/html",
+            "text/html;q=0.1",
+            "text/bar, text/html,q=0.1",
+            "*/*, text/bar;q=0.5",
+            "*/*;q=0.9, text/foo",
+            "text/foo,\ttext/*;q=0.1",
+            "*/*, foo/*",
+        ] {
+            check(accept, "text/html", true);
+        }
+        assert!(Request::default().accepts_media_type("text/html"));
+    }
+
+    #[test]
+    fn http_test_case_insensitive_headers() {
+        let mut request = Request::default();
+        request.headers.insert("content-type", "text/plain".parse().unwrap());
+        for name in ["Content-Type", "content-type", "CONTENT-TYPE"] {
+            assert_eq!(request.header(name), Some("text/plain"));
+        }
     }
 
     #[test]

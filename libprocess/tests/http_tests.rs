@@ -5,16 +5,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use libprocess::http::auth::{Authentication, Authenticator};
+use libprocess::http::pipe::{Reader, Writer, pipe};
 use libprocess::http::{Body, Reply, Request, Response};
 use libprocess::testing::{runtime, wait};
 use libprocess::{Ctx, Process, Router, Runtime};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// Answers with the path and who asks.
 struct Site {
@@ -233,7 +233,7 @@ fn http_authentication_test_pipelining() {
 }
 
 /// Streams what the test writes.
-struct Streamer(Mutex<Option<mpsc::Receiver<Bytes>>>);
+struct Streamer(Mutex<Option<Reader>>);
 
 impl Process for Streamer {
     fn install(&self, router: &mut Router<Self>) {
@@ -244,9 +244,9 @@ impl Process for Streamer {
     }
 }
 
-fn streamer() -> (Runtime, mpsc::Sender<Bytes>, TcpStream) {
+fn streamer() -> (Runtime, Writer, TcpStream) {
     let runtime = runtime();
-    let (writer, chunks) = mpsc::channel(1);
+    let (writer, chunks) = pipe();
     runtime.spawn("stream", Streamer(Mutex::new(Some(chunks)))).expect("a free id");
     let mut stream = TcpStream::connect(runtime.bound()).expect("the runtime listens");
     stream.write_all(b"GET /stream HTTP/1.1\r\n\r\n").expect("an open connection");
@@ -274,20 +274,20 @@ fn http_test_streaming_get_complete() {
     read_head(&mut stream);
     // A request behind an open stream is held back until its end.
     stream.write_all(b"GET /none HTTP/1.1\r\n\r\n").unwrap();
-    wait(writer.send("hello".into())).unwrap();
+    assert!(writer.write("hello"));
     read(&mut stream, "5\r\nhello\r\n");
-    wait(writer.send("a second, longer one".into())).unwrap();
+    assert!(writer.write("a second, longer one"));
     read(&mut stream, "14\r\na second, longer one\r\n");
-    drop(writer);
+    assert!(writer.close());
     read(&mut stream, "0\r\n\r\nHTTP/1.1 404 Not Found\r\n");
     wait(runtime.shutdown());
 }
 
 #[test]
-fn http_test_pipe_reader_closes() {
+fn a_client_that_leaves_an_open_stream_is_noticed() {
     let (runtime, writer, mut stream) = streamer();
     read_head(&mut stream);
     drop(stream);
-    wait(writer.closed());
+    wait(writer.reader_closed());
     wait(runtime.shutdown());
 }

@@ -15,6 +15,7 @@ use futures_util::stream::{self, Stream};
 use http::{HeaderMap, header};
 use tokio::sync::mpsc;
 
+use crate::http::accept::accepts;
 use crate::http::mime;
 
 /// The smallest body that is compressed, in bytes. Upstream: `GZIP_MINIMUM_BODY_LENGTH`.
@@ -28,7 +29,7 @@ const FILE_CHUNKS_AHEAD: usize = 4;
 
 /// Compresses `body` if it is long enough and `accept` lists gzip.
 pub(crate) fn gzip(body: &Bytes, accept: Option<&str>) -> Option<Bytes> {
-    if body.len() < GZIP_BODY_BYTES_MIN || !accept.is_some_and(accepts_gzip) {
+    if body.len() < GZIP_BODY_BYTES_MIN || !accept.is_some_and(takes_gzip) {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
@@ -36,13 +37,8 @@ pub(crate) fn gzip(body: &Bytes, accept: Option<&str>) -> Option<Bytes> {
     encoder.write_all(body).and_then(|()| encoder.finish()).ok().map(Bytes::from)
 }
 
-fn accepts_gzip(accept: &str) -> bool {
-    accept.split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = matches!(parts.next(), Some("gzip" | "*"));
-        let quality = parts.find_map(|part| part.strip_prefix("q="));
-        named && quality.is_none_or(|quality| quality.parse::<f64>().is_ok_and(|q| q != 0.0))
-    })
+fn takes_gzip(field: &str) -> bool {
+    accepts(field, &["gzip", "*"])
 }
 
 /// Opens a file to be served; none for a folder or where nothing is.

@@ -14,7 +14,6 @@ use actix_web::body::{BodyStream, SizedStream};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use http::{HeaderMap, Method, StatusCode, header};
 
@@ -139,10 +138,7 @@ async fn respond(response: Response, accept: Option<&str>) -> HttpResponse {
             builder(status, &headers).body(SizedStream::new(size, Box::pin(once)))
         }
         Body::File(path) => respond_file(status, headers, path).await,
-        Body::Stream(chunks) => {
-            let chunks = body::drawn(chunks).map(Ok::<_, std::io::Error>);
-            builder(status, &headers).body(BodyStream::new(Box::pin(chunks)))
-        }
+        Body::Stream(chunks) => builder(status, &headers).body(BodyStream::new(chunks)),
     }
 }
 

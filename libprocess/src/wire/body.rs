@@ -67,8 +67,8 @@ impl Framing {
         }
     }
 
-    /// Takes the next piece off the front of `buf`.
-    pub(super) fn next(&mut self, buf: &mut BytesMut) -> Result<Piece, DecodeError> {
+    /// Takes the next piece off the front of `buf`, of chunks that are `max` bytes in all at most.
+    pub(super) fn next(&mut self, buf: &mut BytesMut, max: u64) -> Result<Piece, DecodeError> {
         loop {
             match *self {
                 Self::Length(0) => return Ok(Piece::End),
@@ -79,7 +79,7 @@ impl Framing {
                     };
                     buf.advance(line_len);
                     let total = total.saturating_add(size);
-                    if total > MAX_BODY_BYTES {
+                    if total > max {
                         return Err(DecodeError::BodyTooLong);
                     }
                     *self = match size {
@@ -190,7 +190,7 @@ impl Body {
     /// Reads on in `buf`; gives the body once it is complete.
     pub(super) fn read(&mut self, buf: &mut BytesMut) -> Result<Option<Bytes>, DecodeError> {
         loop {
-            match self.framing.next(buf)? {
+            match self.framing.next(buf, MAX_BODY_BYTES)? {
                 Piece::Data(piece) => self.gather(piece),
                 Piece::Later => return Ok(None),
                 Piece::End => break,

@@ -42,6 +42,21 @@ pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut
     encode_last_chunk(out);
 }
 
+/// Appends a request up to its body; a field that states the body's length is among the headers
+/// only if the caller wants another one than `length` says.
+///
+/// Upstream: `http::internal::encode(const Request&)`.
+pub fn encode_request_head(
+    method: &str,
+    target: &str,
+    headers: &HeaderMap,
+    length: Length,
+    out: &mut BytesMut,
+) {
+    write(out, format_args!("{method} {target} HTTP/1.1\r\n"));
+    encode_fields(headers, length, out);
+}
+
 /// What to say to a message that asks for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -79,6 +94,11 @@ pub fn encode_response_head(
 ) {
     let code = status.as_str();
     write(out, format_args!("HTTP/1.1 {code} {}\r\nDate: {date}\r\n", reason(status)));
+    encode_fields(headers, length, out);
+}
+
+/// Appends the fields of a head, but for a date, and its end.
+fn encode_fields(headers: &HeaderMap, length: Length, out: &mut BytesMut) {
     for (name, value) in headers {
         if name != header::DATE {
             write(out, format_args!("{}: ", Titled(name.as_str())));

@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod encode;
 pub mod percent;
+pub mod response;
 
 mod body;
 mod head;

@@ -116,6 +116,17 @@ pub fn encode(text: &str) -> String {
     out
 }
 
+/// Puts a query together, in the order of the keys; no `=` where there is no value.
+///
+/// Upstream: `http::query::encode`.
+pub fn encode_query(query: &BTreeMap<String, String>) -> String {
+    let pair = |(key, value): (&String, &String)| match &**value {
+        "" => encode(key),
+        value => format!("{}={}", encode(key), encode(value)),
+    };
+    query.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +175,34 @@ mod tests {
         check("k+1=%3d+%26", &[("k 1", "= &")]);
         check("=v", &[("", "v")]);
         assert_eq!(decode_query("a=%zz"), Err(MalformedEscape { at: 0 }));
+    }
+
+    #[test]
+    fn http_test_encode() {
+        let text = "a$&+,/:;=?@ \"<>#%{}|\\^~[]`\u{19}\0";
+        let encoded = "a%24%26%2B%2C%2F%3A%3B%3D%3F%40%20%22%3C%3E%23%25%7B%7D%7C%5C%5E%7E%5B%5D%60\
+                       %19%00";
+        assert_eq!(encode(text), encoded);
+        assert_eq!(&*decode(encoded.as_bytes()).unwrap(), text.as_bytes());
+        assert_eq!(&*decode(b"%80%FF").unwrap(), b"\x80\xff");
+        for bad in ["%", "%1", "%;1", "%1;"] {
+            assert!(decode(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn http_test_query_encode_decode() {
+        let check = |pairs: &[(&str, &str)], text: &str| {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            let query: BTreeMap<_, _> = pairs.iter().map(owned).collect();
+            assert_eq!(encode_query(&query), text);
+            assert_eq!(decode_query(text), Ok(query));
+        };
+        check(&[], "");
+        check(&[("foo", "bar")], "foo=bar");
+        check(&[("a()", "b%20"), ("c~/asdf", "%asdf")], "a()=b%2520&c%7E%2Fasdf=%25asdf");
+        check(&[("d", "")], "d");
+        check(&[("a&b=c", "d&e=fg")], "a%26b%3Dc=d%26e%3Dfg");
     }
 
     proptest! {

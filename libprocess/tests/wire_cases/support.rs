@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::pending;
 use libprocess::http::auth::BasicAuthenticator;
+use libprocess::http::pipe::pipe;
 use libprocess::http::{Body, Failed, Reply, Request, Response};
 use libprocess::testing::{start, wait};
 use libprocess::{Config, Ctx, Pid, Process, Router, Runtime, Upid};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 /// The sender header of 0.20.
@@ -88,12 +89,12 @@ impl Witness {
     }
 
     fn stream(&mut self, ctx: &mut Ctx<Self>, _: Request) -> Response {
-        let (writer, chunks) = channel(1);
+        let (writer, chunks) = pipe();
         ctx.runtime().run(async move {
             for chunk in ["hello", "seventeen letters"] {
-                // The client may have gone.
-                let _ = writer.send(Bytes::from(chunk)).await;
+                writer.write(chunk);
             }
+            writer.close();
         });
         Response { body: Body::Stream(chunks), ..Response::ok("") }
     }
