@@ -1,34 +1,35 @@
-//! Messages per second: eight clients with 250 pings in flight each, against one server, in one
-//! runtime and between two over the loopback interface.
+//! Round trips per second through `send`: clients with 250 pings in flight each against one
+//! server, inside one runtime and between two processes over the loopback interface. Prints the
+//! best sample of each as `<figure>: <number>`. Run by `cargo xtask bench ping-pong`.
+#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use libprocess::{Config, Pid, Process, Router, Runtime, Upid};
+use bytes::Bytes;
+use criterion::{Criterion, Throughput};
+use libprocess::{Config, Name, Pid, Process, Router, Runtime, Upid};
 
-const CLIENTS: usize = 8;
 const IN_FLIGHT: u64 = 250;
-const PINGS_PER_CLIENT: u64 = 5_000;
 
-#[derive(Clone, PartialEq, prost::Message)]
-struct Ping {
-    #[prost(string, tag = "1")]
-    text: String,
-}
+/// What makes this program the server of another one.
+const SERVE: &str = "--serve-ping-pong";
 
-impl prost::Name for Ping {
-    const NAME: &'static str = "Ping";
-    const PACKAGE: &'static str = "bench";
-}
+const HELLO: Name = Name::of_static("hello");
+const PING: Name = Name::of_static("ping");
+const PONG: Name = Name::of_static("pong");
 
-/// Returns every message to its sender.
+/// Returns every ping to its sender; links those who greet, as daemons do with who registers.
 struct Server;
 
 impl Process for Server {
     fn install(&self, router: &mut Router<Self>) {
-        router.on(|_: &mut Self, ctx, _, ping: Ping| ctx.reply(&ping));
+        router.on_raw(&HELLO, |_, ctx, from, _| ctx.link(&from));
+        router.on_raw(&PING, |_, ctx, from, body| ctx.send_raw(&from, PONG, body));
     }
 }
 
@@ -41,88 +42,127 @@ struct Client {
 
 impl Process for Client {
     fn install(&self, router: &mut Router<Self>) {
-        router.on(|this: &mut Self, ctx, _, ping: Ping| {
+        router.on_raw(&PONG, |this: &mut Self, ctx, _, body| {
             this.awaited -= 1;
             if this.to_send > 0 {
                 this.to_send -= 1;
-                ctx.send(&this.server, &ping);
+                ctx.send_raw(&this.server, PING, body);
             } else if this.awaited == 0 {
                 this.done.send(()).expect("the benchmark waits");
             }
         });
     }
+
+    fn initialize(&mut self, ctx: &mut libprocess::Ctx<Self>) {
+        ctx.link(&self.server);
+        ctx.send_raw(&self.server, HELLO, Bytes::new());
+    }
 }
 
-struct Bench {
+fn start() -> Runtime {
+    let config = Config { ip: Some(Ipv4Addr::LOCALHOST), ..Config::default() };
+    Runtime::start(config).expect("a free port")
+}
+
+/// A server in another process, which ends with this value.
+struct Remote(Child);
+
+impl Remote {
+    fn start() -> (Self, Upid) {
+        let program = std::env::current_exe().expect("the system knows what it runs");
+        let mut command = Command::new(program);
+        command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("this program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("asked for above");
+        BufReader::new(stdout).read_line(&mut line).expect("the server says where it is");
+        (Self(child), line.parse().expect("a pid"))
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // It ends when its standard input does.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+fn serve() {
+    let runtime = start();
+    let server = runtime.spawn("server", Server).expect("a free id");
+    println!("{}", server.upid());
+    std::io::stdout().flush().expect("the benchmark listens");
+    let mut line = String::new();
+    let _ = std::io::stdin().read_line(&mut line);
+}
+
+struct Load {
     clients: Vec<Pid<Client>>,
     done: Receiver<()>,
-    runtimes: Vec<Runtime>,
+    body: Bytes,
 }
 
-impl Bench {
-    /// One runtime for all, or one for the clients and one for the server.
-    fn new(runtimes: usize) -> Self {
-        let start = |_| {
-            let config = Config { ip: Some(Ipv4Addr::LOCALHOST), ..Config::default() };
-            Runtime::start(config).expect("a free port")
-        };
-        let runtimes: Vec<_> = (0..runtimes).map(start).collect();
-        let (here, there) = (&runtimes[0], &runtimes[runtimes.len() - 1]);
-        let server = there.spawn("server", Server).expect("a free id");
+impl Load {
+    fn new(runtime: &Runtime, server: &Upid, clients: usize, bytes: usize) -> Self {
         let (tell, done) = channel();
         let client =
-            || Client { server: server.upid().clone(), to_send: 0, awaited: 0, done: tell.clone() };
-        let clients: Vec<_> = (0..CLIENTS).map(|_| here.spawn_numbered("client", client)).collect();
-        for client in &clients {
-            let server = server.upid().clone();
-            client.tell(move |_, ctx| ctx.link(&server));
-            let client = client.upid().clone();
-            server_links(there, client);
-        }
-        Self { clients, done, runtimes }
+            || Client { server: server.clone(), to_send: 0, awaited: 0, done: tell.clone() };
+        let clients = (0..clients).map(|_| runtime.spawn_numbered("client", client)).collect();
+        Self { clients, done, body: vec![b'1'; bytes].into() }
     }
 
-    fn round(&self) {
+    /// So many round trips, shared by the clients.
+    fn round(&self, total: u64) -> Duration {
+        let each = total / self.clients.len() as u64;
+        let start = Instant::now();
         for client in &self.clients {
-            client.tell(|this, ctx| {
-                this.to_send = PINGS_PER_CLIENT - IN_FLIGHT;
-                this.awaited = PINGS_PER_CLIENT;
-                let ping = Ping { text: "0123456789".to_owned() };
-                (0..IN_FLIGHT).for_each(|_| ctx.send(&this.server, &ping));
+            let body = self.body.clone();
+            client.tell(move |this, ctx| {
+                (this.to_send, this.awaited) = (each - IN_FLIGHT, each);
+                // Copied, because on the wire each would have a body of its own.
+                (0..IN_FLIGHT)
+                    .for_each(|_| ctx.send_raw(&this.server, PING, Bytes::copy_from_slice(&body)));
             });
         }
         for _ in &self.clients {
             self.done.recv_timeout(Duration::from_secs(60)).expect("all pings come back");
         }
+        start.elapsed()
     }
 }
 
-/// Links from the server's side, as daemons do with those who register.
-fn server_links(runtime: &Runtime, client: Upid) {
-    struct Linker(Upid);
-
-    impl Process for Linker {
-        fn initialize(&mut self, ctx: &mut libprocess::Ctx<Self>) {
-            ctx.link(&self.0);
-        }
-    }
-
-    runtime.spawn_numbered("linker", || Linker(client.clone()));
-}
-
-fn ping_pong(criterion: &mut Criterion) {
+/// Has criterion take the samples and prints the best of them.
+fn measure(criterion: &mut Criterion, figure: &str, load: &Load, total: u64) {
+    let best = Cell::new(0.0_f64);
     let mut group = criterion.benchmark_group("ping_pong");
-    group.throughput(Throughput::Elements(2 * CLIENTS as u64 * PINGS_PER_CLIENT));
-    group.sample_size(10);
-    for (name, runtimes) in [("local", 1), ("loopback", 2)] {
-        let bench = Bench::new(runtimes);
-        group.bench_function(name, |bencher| bencher.iter(|| bench.round()));
-        for runtime in &bench.runtimes {
-            futures_util::FutureExt::now_or_never(runtime.shutdown());
-        }
-    }
+    group.throughput(Throughput::Elements(total)).sample_size(10);
+    group.bench_function(figure, |bencher| {
+        bencher.iter_custom(|rounds| {
+            let elapsed = (0..rounds).map(|_| load.round(total)).sum::<Duration>();
+            best.set(best.get().max((total * rounds) as f64 / elapsed.as_secs_f64()));
+            elapsed
+        });
+    });
     group.finish();
+    if best.get() > 0.0 {
+        println!("{figure}: {:.0}", best.get());
+    }
 }
 
-criterion_group!(benches, ping_pong);
-criterion_main!(benches);
+fn main() {
+    if std::env::args().any(|argument| argument == SERVE) {
+        return serve();
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    let runtime = start();
+    let server = runtime.spawn("server", Server).expect("a free id");
+    let local = Load::new(&runtime, server.upid(), 8, 10);
+    measure(&mut criterion, "local_round_trips_per_second", &local, 400_000);
+    let (_remote, server) = Remote::start();
+    for (figure, clients, bytes) in [("1", 1, 10), ("8", 8, 10), ("4kb", 4, 4096)] {
+        let load = Load::new(&runtime, &server, clients, bytes);
+        let figure = format!("remote_round_trips_per_second_{figure}");
+        measure(&mut criterion, &figure, &load, 40_000);
+    }
+}

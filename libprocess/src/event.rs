@@ -6,39 +6,136 @@
 //! `TerminateEvent`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::http::{Request, Response};
 use crate::pid::Upid;
 use crate::process::{Ctx, Process};
 
-/// A message as it travels: who sent it, its name (a full protobuf type name, as a rule) and its
-/// encoded body. Upstream: `process::Message`.
+/// The name of a message, a full protobuf type name as a rule. Clones are cheap, and those of a
+/// name that stands in the program touch no memory that threads share.
+#[derive(Clone)]
+pub struct Name(Text);
+
+#[derive(Clone)]
+enum Text {
+    Program(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Name {
+    /// A name that stands in the program.
+    #[must_use]
+    pub const fn of_static(name: &'static str) -> Self {
+        Self(Text::Program(name))
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Text::Program(name) => name,
+            Text::Shared(name) => name,
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self(Text::Shared(name.into()))
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        Self(Text::Shared(name.into()))
+    }
+}
+
+impl From<Arc<str>> for Name {
+    fn from(name: Arc<str>) -> Self {
+        Self(Text::Shared(name))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Name {}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// A message as it travels: who sent it, its name and its encoded body.
+/// Upstream: `process::Message`.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     /// The sender; the empty pid for an anonymous one.
     pub(crate) from: Upid,
     /// The name, such as `mesos.internal.RegisterSlaveMessage`.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Name,
     /// The body, not decoded.
     pub(crate) body: Bytes,
 }
 
+/// How many types' names a thread has at hand.
+const AT_HAND: usize = 64;
+
+/// Types, by where their names lie in the program, and the names of their messages.
+type Names = [Option<(&'static str, Name)>; AT_HAND];
+
 thread_local! {
-    /// The names of message types, by where the type's own name lies in the program.
-    static NAMES: RefCell<HashMap<(*const u8, usize), Arc<str>>> = RefCell::default();
+    static NAMES: RefCell<Names> = const { RefCell::new([const { None }; AT_HAND]) };
 }
 
-/// The full protobuf name of `M`, made once for each thread instead of for each message.
-pub(crate) fn name_of<M: prost::Name>() -> Arc<str> {
-    let type_name = std::any::type_name::<M>();
-    let key = (type_name.as_ptr(), type_name.len());
-    let make = || M::full_name().into();
-    NAMES.with_borrow_mut(|names| names.entry(key).or_insert_with(make).clone())
+/// The full protobuf name of `M`, made once instead of for each message.
+pub(crate) fn name_of<M: prost::Name>() -> Name {
+    let of = std::any::type_name::<M>();
+    let place = (of.as_ptr().addr() >> 3) % AT_HAND;
+    NAMES.with_borrow_mut(|names| match &names[place] {
+        Some((known, name)) if std::ptr::eq(*known, of) => name.clone(),
+        _ => {
+            let name = Name::of_static(keep(M::full_name()));
+            names[place] = Some((of, name.clone()));
+            name
+        }
+    })
+}
+
+/// The same text for the rest of the program's life: there are only so many types.
+fn keep(name: String) -> &'static str {
+    static KEPT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    let mut kept = KEPT.lock();
+    let kept = kept.get_or_insert_default();
+    match kept.get(&*name) {
+        Some(kept) => kept,
+        None => {
+            let name: &'static str = name.leak();
+            kept.insert(name);
+            name
+        }
+    }
 }
 
 /// An HTTP request on its way to an actor's route, with the place for its answer.
@@ -80,7 +177,7 @@ impl<P: Process> From<Untyped> for Event<P> {
 /// What `/__processes__` tells of one waiting event.
 #[derive(Clone, Debug)]
 pub(crate) enum Summary {
-    Message { name: Arc<str>, from: Upid, body: Bytes },
+    Message { name: Name, from: Upid, body: Bytes },
     Http { method: String, url: String },
     Dispatch,
     Exited,

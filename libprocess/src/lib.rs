@@ -32,6 +32,7 @@ pub mod os;
 pub mod simulation;
 pub mod testing;
 
+pub use event::Name;
 pub use pid::{Address, Upid};
 pub use process::{Ctx, Inject, Pid, Process};
 pub use router::Router;

@@ -21,6 +21,9 @@ use crate::runtime::{Runtime, WeakRuntime};
 /// How many events an actor may serve before others get their turn on the thread.
 const EVENTS_PER_TURN_MAX: usize = 512;
 
+/// For how many events an idle actor keeps room.
+const IDLE_ROOM: usize = 16;
+
 /// Whether an actor is waiting for events, or for a thread, or is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -31,9 +34,15 @@ enum Phase {
     Terminating,
 }
 
+/// What senders write to: on lines of memory of its own, so that it disturbs no one else.
+#[repr(align(64))]
 struct Mailbox<P: Process> {
+    state: Mutex<State<P>>,
+}
+
+struct State<P: Process> {
     phase: Phase,
-    queue: VecDeque<Event<P>>,
+    arrived: VecDeque<Event<P>>,
     waiters: Vec<oneshot::Sender<()>>,
 }
 
@@ -41,6 +50,12 @@ struct Body<P: Process> {
     process: P,
     ctx: Ctx<P>,
     initialized: bool,
+}
+
+/// What an actor that has ended leaves.
+struct Rest<P: Process> {
+    events: VecDeque<Event<P>>,
+    waiters: Vec<oneshot::Sender<()>>,
 }
 
 /// Whether an actor goes on after an event.
@@ -54,7 +69,10 @@ pub(crate) struct Cell<P: Process> {
     upid: Upid,
     runtime: WeakRuntime,
     router: Arc<Router<P>>,
-    mailbox: Mutex<Mailbox<P>>,
+    mailbox: Mailbox<P>,
+    /// What has been taken out of the mailbox all at once, and comes before what is there. Locked
+    /// for an event at a time, behind the mailbox where both are.
+    taken: Mutex<VecDeque<Event<P>>>,
     /// Locked by the one worker that runs the actor; empty once it has ended.
     body: Mutex<Option<Body<P>>>,
     /// Held by the request whose sender is being authenticated: later ones wait behind it.
@@ -91,11 +109,14 @@ impl<P: Process> Cell<P> {
                 upid,
                 runtime: runtime.downgrade(),
                 router: Arc::new(router),
-                mailbox: Mutex::new(Mailbox {
-                    phase: Phase::Scheduled,
-                    queue: VecDeque::new(),
-                    waiters: Vec::new(),
-                }),
+                mailbox: Mailbox {
+                    state: Mutex::new(State {
+                        phase: Phase::Scheduled,
+                        arrived: VecDeque::new(),
+                        waiters: Vec::new(),
+                    }),
+                },
+                taken: Mutex::default(),
                 body: Mutex::new(Some(Body { process, ctx, initialized: false })),
                 door: tokio::sync::Mutex::default(),
                 this: this.clone(),
@@ -110,15 +131,19 @@ impl<P: Process> Cell<P> {
     /// How many events of each kind wait.
     pub(crate) fn count(&self) -> Waiting {
         let mut waiting = Waiting::default();
-        for event in &self.mailbox.lock().queue {
-            match event {
-                Event::Message(_) => waiting.messages += 1,
-                Event::Dispatch(_) => waiting.dispatches += 1,
-                Event::Http(_) => waiting.http_requests += 1,
-                Event::Exited(_) | Event::Terminate => {}
-            }
-        }
+        self.for_each_waiting(|event| match event {
+            Event::Message(_) => waiting.messages += 1,
+            Event::Dispatch(_) => waiting.dispatches += 1,
+            Event::Http(_) => waiting.http_requests += 1,
+            Event::Exited(_) | Event::Terminate => {}
+        });
         waiting
+    }
+
+    fn for_each_waiting(&self, visit: impl FnMut(&Event<P>)) {
+        let state = self.mailbox.state.lock();
+        let taken = self.taken.lock();
+        taken.iter().chain(&state.arrived).for_each(visit);
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
@@ -133,24 +158,49 @@ impl<P: Process> Cell<P> {
         }
     }
 
+    /// The one way into the mailbox.
     fn insert(&self, event: Event<P>, place: Inject) {
-        let mut mailbox = self.mailbox.lock();
-        if mailbox.phase == Phase::Terminating {
-            drop(mailbox);
+        let mut state = self.mailbox.state.lock();
+        if state.phase == Phase::Terminating {
+            drop(state);
             return self.refuse(event);
         }
         match place {
-            Inject::Front => mailbox.queue.push_front(event),
-            Inject::Back => mailbox.queue.push_back(event),
+            Inject::Front => self.taken.lock().push_front(event),
+            Inject::Back => state.arrived.push_back(event),
         }
-        if mailbox.phase == Phase::Idle {
-            mailbox.phase = Phase::Scheduled;
-            drop(mailbox);
+        if state.phase == Phase::Idle {
+            state.phase = Phase::Scheduled;
+            drop(state);
             self.schedule();
         }
     }
 
-    fn schedule(&self) {
+    /// The one way out of the mailbox; without an event, the actor is idle from here on.
+    fn next_event(&self) -> Option<Event<P>> {
+        let next = self.taken.lock().pop_front();
+        if next.is_some() {
+            return next;
+        }
+        let mut state = self.mailbox.state.lock();
+        let mut taken = self.taken.lock();
+        if taken.is_empty() {
+            std::mem::swap(&mut *taken, &mut state.arrived);
+        }
+        let next = taken.pop_front();
+        if next.is_none() {
+            state.phase = Phase::Idle;
+            for queue in [&mut *taken, &mut state.arrived] {
+                if queue.capacity() > IDLE_ROOM {
+                    *queue = VecDeque::new();
+                }
+            }
+        }
+        next
+    }
+
+    /// Has the actor served by a worker, soon.
+    pub(crate) fn schedule(&self) {
         if let (Some(runtime), Some(cell)) = (self.runtime.upgrade(), self.this.upgrade()) {
             runtime.schedule(cell);
         }
@@ -169,9 +219,9 @@ impl<P: Process> Cell<P> {
         let Body { process, ctx, .. } = body;
         match event {
             Event::Message(message) => {
-                ctx.set_sender(message.from.clone());
+                ctx.set_sender(Some(message.from.clone()));
                 let delegated = self.router.serve_message(process, ctx, message);
-                ctx.set_sender(Upid::empty());
+                ctx.set_sender(None);
                 if let Some((message, to)) = delegated {
                     ctx.runtime().deliver(message, &to);
                 }
@@ -199,24 +249,16 @@ impl<P: Process> Cell<P> {
     /// Serves up to a turn's worth of events. A handler that panics ends its actor, without
     /// `finalize`, and nothing else.
     fn take_turn(&self, body: &mut Body<P>) -> Turn {
-        for _ in 0..EVENTS_PER_TURN_MAX {
-            let event = {
-                let mut mailbox = self.mailbox.lock();
-                match mailbox.queue.pop_front() {
-                    Some(event) => event,
-                    None => {
-                        mailbox.phase = Phase::Idle;
-                        return Turn::Idle;
-                    }
+        let turn = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..EVENTS_PER_TURN_MAX {
+                let Some(event) = self.next_event() else { return Turn::Idle };
+                if let Next::Ended = self.serve(body, event) {
+                    return Turn::Ended;
                 }
-            };
-            match catch_unwind(AssertUnwindSafe(|| self.serve(body, event))) {
-                Ok(Next::GoOn) => {}
-                Ok(Next::Ended) => return Turn::Ended,
-                Err(panic) => return self.report_panic(&*panic),
             }
-        }
-        Turn::Unfinished
+            Turn::Unfinished
+        }));
+        turn.unwrap_or_else(|panic| self.report_panic(&*panic))
     }
 
     fn report_panic(&self, panic: &(dyn std::any::Any + Send)) -> Turn {
@@ -229,16 +271,22 @@ impl<P: Process> Cell<P> {
         Turn::Ended
     }
 
+    /// Refuses new events from now on; gives those that will not be served, and those who wait
+    /// for the end.
+    fn close(&self) -> Rest<P> {
+        let mut state = self.mailbox.state.lock();
+        state.phase = Phase::Terminating;
+        let mut events = std::mem::take(&mut *self.taken.lock());
+        events.append(&mut state.arrived);
+        Rest { events, waiters: std::mem::take(&mut state.waiters) }
+    }
+
     /// The order is upstream's: refuse new events, drop what waits, forget the id, tell those who
     /// linked, release those who wait.
     fn clean_up(&self, body: Body<P>) {
         crate::vlog!(2, "Cleaning up {}", self.upid);
-        let (queue, waiters) = {
-            let mut mailbox = self.mailbox.lock();
-            mailbox.phase = Phase::Terminating;
-            (std::mem::take(&mut mailbox.queue), std::mem::take(&mut mailbox.waiters))
-        };
-        queue.into_iter().for_each(|event| self.refuse(event));
+        let Rest { events, waiters } = self.close();
+        events.into_iter().for_each(|event| self.refuse(event));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
             self.report_panic(&*panic);
         }
@@ -273,12 +321,12 @@ impl<P: Process> AnyCell for Cell<P> {
     }
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
-        let mut mailbox = self.mailbox.lock();
-        if mailbox.phase == Phase::Terminating {
+        let mut state = self.mailbox.state.lock();
+        if state.phase == Phase::Terminating {
             return None;
         }
         let (ended, watch) = oneshot::channel();
-        mailbox.waiters.push(ended);
+        state.waiters.push(ended);
         Some(watch)
     }
 
@@ -308,16 +356,13 @@ impl<P: Process> AnyCell for Cell<P> {
 
     fn abandon(&self) {
         let body = self.body.lock().take();
-        let mut mailbox = self.mailbox.lock();
-        mailbox.phase = Phase::Terminating;
-        let queue = std::mem::take(&mut mailbox.queue);
-        let waiters = std::mem::take(&mut mailbox.waiters);
-        drop(mailbox);
-        drop((queue, waiters, body));
+        drop((self.close(), body));
     }
 
     fn waiting(&self) -> Vec<Summary> {
-        self.mailbox.lock().queue.iter().map(Event::summary).collect()
+        let mut summaries = Vec::new();
+        self.for_each_waiting(|event| summaries.push(event.summary()));
+        summaries
     }
 
     fn routes(&self) -> &dyn Routes {

@@ -66,8 +66,13 @@ impl Upid {
     /// The pid `@0.0.0.0:0` of nobody: the sender of an anonymous message, the outcome of a text
     /// that is no pid.
     pub fn empty() -> Self {
-        static EMPTY: LazyLock<Upid> = LazyLock::new(|| Upid::new("", Address::ANY));
-        EMPTY.clone()
+        Self::nobody().clone()
+    }
+
+    /// The one empty pid.
+    pub(crate) fn nobody() -> &'static Self {
+        static NOBODY: LazyLock<Upid> = LazyLock::new(|| Upid::new("", Address::ANY));
+        &NOBODY
     }
 
     /// Whether nothing at all is known: id, ip and port are all missing.

@@ -7,14 +7,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::clock::{Time, Timer};
-use crate::event::{Event, Message, name_of};
+use crate::event::{Event, Message, Name, name_of};
 use crate::mailbox::{AnyCell, Cell};
 use crate::pid::Upid;
 use crate::router::Router;
@@ -41,15 +41,15 @@ pub trait Process: Sized + Send + 'static {
 pub struct Ctx<P: Process> {
     pid: Pid<P>,
     runtime: Runtime,
-    from: Upid,
+    from: Option<Upid>,
 }
 
 impl<P: Process> Ctx<P> {
     pub(crate) fn new(pid: Pid<P>, runtime: Runtime) -> Self {
-        Self { pid, runtime, from: Upid::empty() }
+        Self { pid, runtime, from: None }
     }
 
-    pub(crate) fn set_sender(&mut self, from: Upid) {
+    pub(crate) fn set_sender(&mut self, from: Option<Upid>) {
         self.from = from;
     }
 
@@ -65,7 +65,7 @@ impl<P: Process> Ctx<P> {
 
     /// The sender of the message being handled; the empty pid otherwise. Upstream: `from`.
     pub fn from(&self) -> &Upid {
-        &self.from
+        self.from.as_ref().unwrap_or_else(|| Upid::nobody())
     }
 
     /// The runtime that the actor lives in.
@@ -85,11 +85,11 @@ impl<P: Process> Ctx<P> {
 
     /// Sends a protobuf message to the sender of the one being handled. Upstream: `reply`.
     pub fn reply<M: prost::Message + prost::Name>(&self, message: &M) {
-        self.send(&self.from, message);
+        self.send(self.from(), message);
     }
 
     /// Sends a message of any name with a body already encoded. Upstream: `ProcessBase::send`.
-    pub fn send_raw(&self, to: &Upid, name: impl Into<Arc<str>>, body: Bytes) {
+    pub fn send_raw(&self, to: &Upid, name: impl Into<Name>, body: Bytes) {
         self.runtime.post(self.upid(), to, name, body);
     }
 

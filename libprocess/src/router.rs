@@ -4,10 +4,11 @@
 //!
 //! Upstream: `ProcessBase::install`, `delegate`, `route`, `ProtobufProcess::install`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
 
 use crate::event::Message;
 use crate::http::{Reply, Request, Response};

@@ -6,8 +6,10 @@
 
 mod activity;
 pub mod config;
+mod directory;
 pub(crate) mod engine;
 mod links;
+mod run_queue;
 mod threads;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,7 +22,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use crate::clock::Clock;
-use crate::event::{Message, Untyped};
+use crate::event::{Message, Name, Untyped};
 use crate::http::auth::Authenticator;
 use crate::mailbox::{AnyCell, Cell};
 use crate::metrics::Metrics;
@@ -30,6 +32,7 @@ use crate::process::{Inject, Pid, Process};
 use crate::router::Schema;
 use crate::runtime::activity::Activity;
 use crate::runtime::config::{Config, StartError};
+use crate::runtime::directory::Directory;
 use crate::runtime::engine::Engine;
 use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
@@ -64,7 +67,7 @@ struct Inner {
     authenticators: RwLock<BTreeMap<String, Arc<dyn Authenticator>>>,
     clock: Clock,
     metrics: Metrics,
-    cells: RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>>,
+    cells: Directory,
     ids: Mutex<HashMap<String, u64>>,
     links: Mutex<Links>,
     activity: Activity,
@@ -104,11 +107,11 @@ impl Runtime {
     pub fn start(config: Config) -> Result<Runtime, StartError> {
         let (listener, bound, address) = config.bind()?;
         let workers = config.workers();
-        let (threads, run_queue) = Threads::start(workers)?;
+        let threads = Threads::start(workers)?;
         let engine = Engine::Threads(threads);
         let runtime = Self::assemble(&config, bound, address, Clock::default(), engine);
         if let Engine::Threads(threads) = &runtime.inner.engine {
-            threads.work(run_queue, runtime.downgrade());
+            threads.work(&runtime.inner.activity, &runtime.downgrade());
             runtime.run(runtime.inner.clock.clone().run());
             threads.listen(listener, runtime.downgrade());
         }
@@ -140,7 +143,7 @@ impl Runtime {
             authenticators: RwLock::default(),
             metrics: Metrics::new(&clock),
             clock,
-            cells: RwLock::default(),
+            cells: Directory::new(),
             ids: Mutex::default(),
             links: Mutex::default(),
             activity: Activity::default(),
@@ -193,17 +196,13 @@ impl Runtime {
         process: P,
     ) -> Result<Pid<P>, AlreadyRunning> {
         let upid = Upid::new(id, self.inner.address);
-        let mut cells = self.inner.cells.write();
-        if cells.contains_key(&upid.id) {
+        let make = || Cell::spawn(process, upid.clone(), self);
+        let Some(cell) = self.inner.cells.add(&upid.id, make) else {
             return Err(AlreadyRunning(upid));
-        }
-        let cell = Cell::spawn(process, upid.clone(), self);
-        cells.insert(upid.id.clone(), cell.clone());
-        drop(cells);
+        };
         crate::vlog!(2, "Spawned process {upid}");
-        let pid = cell.pid();
-        self.schedule(cell);
-        Ok(pid)
+        cell.schedule();
+        Ok(cell.pid())
     }
 
     /// Starts an actor under the next id of `prefix`.
@@ -218,7 +217,7 @@ impl Runtime {
 
     /// Sends a message in the name of `from`, which need not be an actor here.
     /// Upstream: `process::post`.
-    pub fn post(&self, from: &Upid, to: &Upid, name: impl Into<Arc<str>>, body: Bytes) {
+    pub fn post(&self, from: &Upid, to: &Upid, name: impl Into<Name>, body: Bytes) {
         if !to.is_empty() {
             self.deliver(Message { from: from.clone(), name: name.into(), body }, to);
         }
@@ -231,10 +230,10 @@ impl Runtime {
         if to.address != self.inner.address {
             return self.outgoing().send(message, to);
         }
-        match self.cell(&to.id) {
+        self.inner.cells.visit(&to.id, |cell| match cell {
             Some(cell) => cell.deliver(Untyped::Message(message)),
             None => crate::vlog!(2, "Dropping event for process {to}"),
-        }
+        });
     }
 
     /// Ends an actor of this runtime by its name; others are ignored. Upstream: `terminate`.
@@ -361,7 +360,7 @@ impl Runtime {
     /// them runs, and nobody is told.
     pub(crate) fn abandon(&self) {
         let cells = self.cells();
-        self.inner.cells.write().clear();
+        self.inner.cells.clear();
         cells.into_values().for_each(|cell| cell.abandon());
     }
 
@@ -378,7 +377,7 @@ impl Runtime {
     }
 
     pub(crate) fn cell(&self, id: &str) -> Option<Arc<dyn AnyCell>> {
-        self.inner.cells.read().get(id).cloned()
+        self.inner.cells.get(id)
     }
 
     pub(crate) fn traffic(&self) -> &Arc<Traffic> {
@@ -387,7 +386,7 @@ impl Runtime {
 
     /// All actors by id.
     pub(crate) fn cells(&self) -> BTreeMap<Arc<str>, Arc<dyn AnyCell>> {
-        self.inner.cells.read().iter().map(|(id, cell)| (id.clone(), cell.clone())).collect()
+        self.inner.cells.all()
     }
 
     pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) {
@@ -399,6 +398,10 @@ impl Runtime {
 
     pub(crate) fn turn_taken(&self) {
         self.inner.activity.end();
+    }
+
+    pub(crate) fn clear_at_hand(&self) {
+        self.inner.cells.clear_at_hand();
     }
 
     pub(crate) fn link(&self, linker: &Upid, to: &Upid, linking: Linking) {
@@ -417,7 +420,7 @@ impl Runtime {
 
     /// An actor has ended: its id becomes free and those who linked it are told.
     pub(crate) fn forget(&self, upid: &Upid) {
-        self.inner.cells.write().remove(&upid.id);
+        self.inner.cells.remove(&upid.id);
         self.inner.links.lock().forget_linker(&upid.id);
         self.outgoing().unlink(upid);
         self.exited_locally(upid);

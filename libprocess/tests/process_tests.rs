@@ -392,6 +392,33 @@ fn process_test_donate_a_busy_actor_leaves_threads_to_others() {
     wait(runtime.shutdown());
 }
 
+/// Sends from a handler and holds its thread until that has been answered.
+#[test]
+fn what_a_busy_actor_has_sent_is_served_meanwhile() {
+    struct Busy(std::sync::mpsc::Receiver<()>);
+
+    impl Process for Busy {}
+
+    struct Idle(std::sync::mpsc::Sender<()>);
+
+    impl Process for Idle {
+        fn install(&self, router: &mut Router<Self>) {
+            router.on_raw("ping", |this: &mut Self, _, _, _| this.0.send(()).expect("awaited"));
+        }
+    }
+
+    let runtime = start(Config { num_worker_threads: Some(2), ..Config::default() });
+    let (told, tell) = std::sync::mpsc::channel();
+    let idle = runtime.spawn("idle", Idle(told)).unwrap().upid().clone();
+    let busy = runtime.spawn("busy", Busy(tell)).unwrap();
+    let answered = busy.dispatch(move |this, ctx| {
+        ctx.send_raw(&idle, "ping", Bytes::new());
+        this.0.recv_timeout(Duration::from_secs(20)).is_ok()
+    });
+    assert!(wait(answered).unwrap());
+    wait(runtime.shutdown());
+}
+
 #[test]
 fn a_runtime_leaves_its_port_free() {
     let first = runtime();

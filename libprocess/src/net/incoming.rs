@@ -168,7 +168,7 @@ impl Connection {
         crate::vlog!(2, "Parsed message name '{name}' for {to} from {from}");
         let answer = match runtime.cell(&to.id) {
             Some(cell) => {
-                let message = Message { from, name: name.clone(), body };
+                let message = Message { from, name: name.clone().into(), body };
                 if runtime.traffic().admits(&message, &to) {
                     cell.deliver(Untyped::Message(message));
                 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 /// See the module; clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct Activity {
+pub(crate) struct Activity {
     shared: Arc<Shared>,
 }
 

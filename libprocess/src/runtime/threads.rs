@@ -9,23 +9,21 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix::{Arbiter, ArbiterHandle, System};
-use async_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::mailbox::AnyCell;
 use crate::net::listener;
 use crate::runtime::WeakRuntime;
+use crate::runtime::activity::Activity;
 use crate::runtime::config::StartError;
-
-/// Actors that wait for a thread, in order.
-pub(crate) type RunQueue = Receiver<Arc<dyn AnyCell>>;
+use crate::runtime::run_queue::RunQueue;
 
 pub(crate) struct Threads {
     system: System,
     io: ArbiterHandle,
     workers: Vec<ArbiterHandle>,
-    ready: Sender<Arc<dyn AnyCell>>,
+    run_queue: Arc<RunQueue>,
     /// Held by the task that accepts connections, from its start on.
     open: Mutex<Option<watch::Sender<()>>>,
     /// Closed when that task has ended and its socket with it.
@@ -34,7 +32,7 @@ pub(crate) struct Threads {
 
 impl Threads {
     /// Starts one thread for input and output and `workers` for actors.
-    pub(crate) fn start(workers: usize) -> Result<(Self, RunQueue), StartError> {
+    pub(crate) fn start(workers: usize) -> Result<Self, StartError> {
         let (started, start) = std::sync::mpsc::channel();
         let run = move || {
             let system = System::new();
@@ -47,23 +45,24 @@ impl Threads {
         let thread = std::thread::Builder::new().name("libprocess-io".to_owned());
         thread.spawn(run).map_err(StartError::Threads)?;
         let (system, io, workers) = start.recv().map_err(|_| StartError::NoThreads)?;
-        let (ready, queue) = async_channel::unbounded();
         let (open, closed) = watch::channel(());
         let open = Mutex::new(Some(open));
-        Ok((Self { system, io, workers, ready, open, closed }, queue))
+        let run_queue = Arc::default();
+        Ok(Self { system, io, workers, run_queue, open, closed })
     }
 
     /// Lets every worker serve actors for as long as the runtime lives.
-    pub(crate) fn work(&self, queue: RunQueue, runtime: WeakRuntime) {
+    pub(crate) fn work(&self, activity: &Activity, runtime: &WeakRuntime) {
         for worker in &self.workers {
-            let (queue, runtime) = (queue.clone(), runtime.clone());
+            let (queue, activity) = (self.run_queue.clone(), activity.clone());
+            let runtime = runtime.clone();
             worker.spawn(async move {
-                while let Ok(cell) = queue.recv().await {
-                    cell.run();
+                let idle = || {
                     if let Some(runtime) = runtime.upgrade() {
-                        runtime.turn_taken();
+                        runtime.clear_at_hand();
                     }
-                }
+                };
+                queue.work(&activity, idle).await;
             });
         }
     }
@@ -81,7 +80,7 @@ impl Threads {
 
     /// Puts an actor into the run queue; false if nobody runs any more.
     pub(crate) fn schedule(&self, cell: Arc<dyn AnyCell>) -> bool {
-        self.ready.try_send(cell).is_ok()
+        self.run_queue.push(cell)
     }
 
     pub(crate) fn run(&self, future: impl Future<Output = ()> + Send + 'static) {
@@ -95,7 +94,7 @@ impl Threads {
     }
 
     pub(crate) fn stop(&self) {
-        self.ready.close();
+        self.run_queue.close();
         self.workers.iter().for_each(|worker| {
             worker.stop();
         });
