@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use coordination::daemon::{self, answer, build, start};
 use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
+use coordination::store::State;
+use coordination::store::in_memory::InMemoryStorage;
 use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::runtime::AlreadyRunning;
@@ -23,7 +25,7 @@ use crate::config::{Config, ConfigError, RegistryKind, registry_kind};
 use crate::fatal::Fatal;
 use crate::flags::MasterFlags;
 use crate::master::{Master, Parts, master_info};
-use crate::registrar::InMemoryRegistrar;
+use crate::registrar::{self, Options, Strictness};
 
 /// What a process is started with.
 pub struct Process {
@@ -117,6 +119,15 @@ pub fn spawn(
     }
     info!("Using '{}' allocator", flags.allocator);
     prepare_registry(flags)?;
+    let options = Options {
+        strictness: match flags.registry.registry_strict {
+            true => Strictness::Strict,
+            false => Strictness::Lenient,
+        },
+        fetch_timeout: flags.registry.registry_fetch_timeout,
+        store_timeout: flags.registry.registry_store_timeout,
+    };
+    let registrar = registrar::start(runtime, State::new(InMemoryStorage::default()), options);
     let config = Config { build: build(), ..Config::new(loaded)? };
     flags.daemon.install_firewall(runtime);
 
@@ -127,7 +138,7 @@ pub fn spawn(
     let (end, ended) = unbounded_channel();
     let parts = Parts {
         allocator: Box::new(HierarchicalAllocator::new(runtime, id.as_u64_pair().0)),
-        registrar: Box::new(InMemoryRegistrar::default()),
+        registrar: Box::new(registrar),
         contender: Arc::new(StandaloneMasterContender::default()),
         // Alone, it is the leader by appointment.
         detector: Arc::new(StandaloneMasterDetector::new(Some(info.clone()))),

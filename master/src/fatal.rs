@@ -26,7 +26,7 @@ pub enum Fatal {
     #[error("Failed to detect the leading master: {0}; committing suicide!")]
     Detect(DetectError),
     /// The registry cannot be read.
-    #[error("Recovery failed: Failed to recover registrar: {0}")]
+    #[error("Recovery failed: {0}")]
     Recovery(RegistrarError),
     /// The registry cannot be written.
     #[error("Failed to {action} slave {slave}: {error}")]

@@ -1,13 +1,18 @@
-//! The changes of a registry as functions. Called by registrars; pure.
-//! Upstream: `Operation`, `AdmitSlave`, `ReadmitSlave`, `RemoveSlave`.
+//! The changes of a registry as functions. Called by the registrar's actor; pure.
+//! Upstream: `Operation`, `AdmitSlave`, `ReadmitSlave`, `RemoveSlave`, and those of
+//! `master/maintenance.cpp` and `master/quota.cpp`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use common::ids::SlaveId;
-use proto::mesos::internal::{Registry, registry};
-use proto::mesos::{MasterInfo, SlaveInfo};
+use proto::mesos::internal::registry;
+use proto::mesos::machine_info::Mode;
+use proto::mesos::maintenance::Schedule;
+use proto::mesos::quota::QuotaInfo;
+use proto::mesos::{MachineId, MachineInfo, SlaveInfo, Unavailability};
 
-/// A change. The slave's info bears its id.
+use super::document::{Document, Kept, Strictness};
+
+/// A change. A slave's info bears its id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// A new slave is admitted.
@@ -16,6 +21,17 @@ pub enum Operation {
     ReadmitSlave(SlaveInfo),
     /// A slave is gone.
     RemoveSlave(SlaveInfo),
+    /// This is when machines are down for maintenance, instead of what was said before. A machine
+    /// that is new to it begins to drain.
+    UpdateSchedule(Schedule),
+    /// These machines are down now.
+    StartMaintenance(Vec<MachineId>),
+    /// These machines are up again, and in no schedule any more.
+    StopMaintenance(Vec<MachineId>),
+    /// A role has this quota.
+    UpdateQuota(QuotaInfo),
+    /// A role has none.
+    RemoveQuota(String),
 }
 
 /// Whether the registry takes a change.
@@ -27,139 +43,112 @@ pub enum Admission {
     Refused,
 }
 
-/// Whether contradictions are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strictness {
-    /// They are not; this is the default.
-    Lenient,
-    /// They are. `--registry_strict`.
-    Strict,
-}
-
-/// A registry that finds its slaves.
-#[derive(Clone, Debug)]
-pub struct RegistryState {
-    registry: Registry,
-    /// Where each slave is in the registry's list.
-    positions: BTreeMap<SlaveId, usize>,
-    strictness: Strictness,
-}
-
-impl RegistryState {
-    /// A registry that was read.
-    pub fn new(registry: Registry, strictness: Strictness) -> RegistryState {
-        let slaves = registry.slaves.iter().flat_map(|slaves| &slaves.slaves).enumerate();
-        let positions = slaves.filter_map(|(at, slave)| Some((slave_id(&slave.info)?, at)));
-        RegistryState { positions: positions.collect(), registry, strictness }
-    }
-
-    /// The registry as it stands.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// Writes down who leads.
-    pub fn set_master(&mut self, info: MasterInfo) {
-        self.registry.master = Some(registry::Master { info });
-    }
-
-    /// Makes a change.
-    pub fn apply(&mut self, operation: Operation) -> Admission {
-        match operation {
-            Operation::AdmitSlave(info) if self.contains(&info) => self.contradiction(),
-            Operation::AdmitSlave(info) => self.add(info),
-            Operation::ReadmitSlave(info) if self.contains(&info) => Admission::Accepted,
-            Operation::ReadmitSlave(_) if self.strictness == Strictness::Strict => {
-                Admission::Refused
-            }
-            Operation::ReadmitSlave(info) => self.add(info),
-            Operation::RemoveSlave(info) if self.contains(&info) => self.remove(&info),
-            Operation::RemoveSlave(_) => self.contradiction(),
-        }
-    }
-
-    fn contains(&self, info: &SlaveInfo) -> bool {
-        slave_id(info).is_some_and(|id| self.positions.contains_key(&id))
-    }
-
-    fn contradiction(&self) -> Admission {
-        match self.strictness {
+impl Operation {
+    /// Makes the change.
+    pub fn perform(self, registry: &mut Document, strictness: Strictness) -> Admission {
+        let contradiction = match strictness {
             Strictness::Lenient => Admission::Accepted,
             Strictness::Strict => Admission::Refused,
-        }
-    }
-
-    fn add(&mut self, info: SlaveInfo) -> Admission {
-        let slaves = &mut self.registry.slaves.get_or_insert_default().slaves;
-        self.positions.extend(slave_id(&info).map(|id| (id, slaves.len())));
-        slaves.push(registry::Slave { info });
-        Admission::Accepted
-    }
-
-    fn remove(&mut self, info: &SlaveInfo) -> Admission {
-        let slaves = &mut self.registry.slaves.get_or_insert_default().slaves;
-        if let Some(at) = slave_id(info).and_then(|id| self.positions.remove(&id)) {
-            // The last takes its place: the order means nothing, and a long list stays cheap.
-            slaves.swap_remove(at);
-            let moved = slaves.get(at).and_then(|slave| slave_id(&slave.info));
-            self.positions.extend(moved.map(|id| (id, at)));
-        }
-        Admission::Accepted
-    }
-}
-
-fn slave_id(info: &SlaveInfo) -> Option<SlaveId> {
-    info.id.as_ref().map(SlaveId::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use proto::mesos::internal::Registry;
-    use proto::mesos::{SlaveId, SlaveInfo};
-
-    use super::{Admission, Operation, RegistryState, Strictness};
-
-    fn slave(id: &str) -> SlaveInfo {
-        SlaveInfo { id: Some(SlaveId { value: id.to_owned() }), ..SlaveInfo::default() }
-    }
-
-    fn ids(state: &RegistryState) -> Vec<&str> {
-        let slaves = state.registry().slaves.iter().flat_map(|slaves| &slaves.slaves);
-        slaves.filter_map(|slave| slave.info.id.as_ref()).map(|id| id.value.as_str()).collect()
-    }
-
-    #[test]
-    fn who_is_removed_is_found_wherever_others_went() {
-        let mut state = RegistryState::new(Registry::default(), Strictness::Strict);
-        for id in ["1", "2", "3", "4"] {
-            state.apply(Operation::AdmitSlave(slave(id)));
-        }
-        for (id, left) in [("1", "423"), ("4", "32"), ("2", "3"), ("3", "")] {
-            assert_eq!(state.apply(Operation::RemoveSlave(slave(id))), Admission::Accepted);
-            assert_eq!(ids(&state).concat(), left);
-        }
-    }
-
-    #[test]
-    fn registrar_test_admit_readmit_remove() {
-        let check = |strictness, expected: [Admission; 6]| {
-            let mut state = RegistryState::new(Registry::default(), strictness);
-            let outcomes = [
-                state.apply(Operation::AdmitSlave(slave("1"))),
-                state.apply(Operation::AdmitSlave(slave("1"))),
-                state.apply(Operation::ReadmitSlave(slave("1"))),
-                state.apply(Operation::ReadmitSlave(slave("2"))),
-                state.apply(Operation::RemoveSlave(slave("1"))),
-                state.apply(Operation::RemoveSlave(slave("1"))),
-            ];
-            assert_eq!(outcomes, expected);
-            state
         };
-        use Admission::{Accepted, Refused};
-        let lenient = check(Strictness::Lenient, [Accepted; 6]);
-        assert_eq!(ids(&lenient), ["2"]);
-        let strict =
-            check(Strictness::Strict, [Accepted, Refused, Accepted, Refused, Accepted, Refused]);
-        assert_eq!(ids(&strict), [""; 0]);
+        match self {
+            Operation::AdmitSlave(info) => {
+                if registry.contains_slave(&info) {
+                    return contradiction;
+                }
+                registry.add_slave(info);
+            }
+            Operation::ReadmitSlave(info) => {
+                if !registry.contains_slave(&info) {
+                    if strictness == Strictness::Strict {
+                        return Admission::Refused;
+                    }
+                    registry.add_slave(info);
+                }
+            }
+            Operation::RemoveSlave(info) => {
+                if !registry.contains_slave(&info) {
+                    return contradiction;
+                }
+                registry.remove_slave(&info);
+            }
+            Operation::UpdateSchedule(schedule) => update_schedule(registry, schedule),
+            Operation::StartMaintenance(ids) => start_maintenance(registry, &ids),
+            Operation::StopMaintenance(ids) => stop_maintenance(registry, &ids),
+            Operation::UpdateQuota(info) => update_quota(registry, info),
+            Operation::RemoveQuota(role) => {
+                registry.quotas.retain(|quota| quota.message.info.role() != role);
+            }
+        }
+        Admission::Accepted
+    }
+}
+
+/// What makes two machines the same: names of hosts are compared without case.
+type Machine = (Option<String>, Option<String>);
+
+fn machine(id: &MachineId) -> Machine {
+    (id.hostname.as_ref().map(|name| name.to_ascii_lowercase()), id.ip.clone())
+}
+
+fn update_schedule(registry: &mut Document, schedule: Schedule) {
+    let windows = registry.schedules.iter().flat_map(|schedule| &schedule.message.windows);
+    let known: BTreeSet<Machine> =
+        windows.flat_map(|window| &window.machine_ids).map(machine).collect();
+    let mut scheduled = Vec::new();
+    for window in &schedule.windows {
+        scheduled.extend(window.machine_ids.iter().map(|id| (id, &window.unavailability)));
+    }
+    let times: BTreeMap<Machine, &Unavailability> =
+        scheduled.iter().map(|(id, time)| (machine(id), *time)).collect();
+    registry.machines.elements.retain_mut(|kept| {
+        let Some(time) = times.get(&machine(&kept.message.info.id)) else { return false };
+        let mut info = kept.message.info.clone();
+        info.unavailability = Some(**time);
+        *kept = Kept::new(registry::Machine { info });
+        true
+    });
+    for (id, time) in scheduled.iter().filter(|(id, _)| !known.contains(&machine(id))) {
+        let (id, unavailability) = ((*id).clone(), Some(**time));
+        let mut info = MachineInfo { id, unavailability, ..MachineInfo::default() };
+        info.set_mode(Mode::Draining);
+        registry.machines.push(Kept::new(registry::Machine { info }));
+    }
+    registry.schedules = vec![Kept::new(schedule)];
+}
+
+fn start_maintenance(registry: &mut Document, ids: &[MachineId]) {
+    let ids: BTreeSet<Machine> = ids.iter().map(machine).collect();
+    for kept in &mut registry.machines.elements {
+        if ids.contains(&machine(&kept.message.info.id)) {
+            let mut info = kept.message.info.clone();
+            info.set_mode(Mode::Down);
+            *kept = Kept::new(registry::Machine { info });
+        }
+    }
+}
+
+fn stop_maintenance(registry: &mut Document, ids: &[MachineId]) {
+    let ids: BTreeSet<Machine> = ids.iter().map(machine).collect();
+    registry.machines.elements.retain(|kept| !ids.contains(&machine(&kept.message.info.id)));
+    for kept in &mut registry.schedules {
+        let mut schedule = kept.message.clone();
+        for window in &mut schedule.windows {
+            window.machine_ids.retain(|id| !ids.contains(&machine(id)));
+        }
+        schedule.windows.retain(|window| !window.machine_ids.is_empty());
+        if schedule != kept.message {
+            *kept = Kept::new(schedule);
+        }
+    }
+    registry.schedules.retain(|kept| !kept.message.windows.is_empty());
+}
+
+fn update_quota(registry: &mut Document, info: QuotaInfo) {
+    let role = info.role().to_owned();
+    let updated = Kept::new(registry::Quota { info });
+    let mut quotas = registry.quotas.iter_mut();
+    match quotas.find(|quota| quota.message.info.role() == role) {
+        Some(quota) => *quota = updated,
+        None => registry.quotas.push(updated),
     }
 }

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use common::ids::{FrameworkId, OfferId, SlaveId, TaskId};
 use common::resources::Resources;
 use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
+use coordination::store::State;
+use coordination::store::in_memory::InMemoryStorage;
 use libprocess::testing::{start, wait};
 use libprocess::{Config as RuntimeConfig, Inject, Pid, Process, Router, Runtime, Upid};
 use master::allocator::{
@@ -19,7 +21,7 @@ use master::allocator::{
 use master::authorizer::Authorizer;
 use master::fatal::Fatal;
 use master::master::master_info;
-use master::registrar::InMemoryRegistrar;
+use master::registrar::{self, VARIABLE};
 use master::{Config, Master, Parts};
 use parking_lot::Mutex;
 use prost::{Message, Name};
@@ -106,9 +108,10 @@ impl World {
         let (allocator, fatal) = (Script::default(), Arc::<Mutex<Vec<Fatal>>>::default());
         let detector = Arc::new(StandaloneMasterDetector::new(None));
         let raised = fatal.clone();
+        let state = state(&registry);
         let parts = Parts {
             allocator: Box::new(allocator.clone()),
-            registrar: Box::new(InMemoryRegistrar::new(registry)),
+            registrar: Box::new(registrar::start(&runtime, state, registrar::Options::default())),
             contender: Arc::new(StandaloneMasterContender::default()),
             detector: detector.clone(),
             authorizer,
@@ -378,6 +381,15 @@ impl Framework {
         let status = self.peer.take::<StatusUpdateMessage>().update.status;
         (status.state(), status.message().to_owned())
     }
+}
+
+/// What an earlier master left.
+pub(crate) fn state(registry: &Registry) -> State {
+    let state = State::new(InMemoryStorage::default());
+    let variable = wait(state.fetch(VARIABLE)).expect("memory answers");
+    let variable = variable.mutate(registry.encode_to_vec().into());
+    wait(state.store(variable)).expect("memory answers").expect("nobody else writes");
+    state
 }
 
 pub(crate) fn parse(resources: &str) -> Resources {
