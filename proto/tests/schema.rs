@@ -89,6 +89,8 @@ fn carried(older: &Schema, newer: &Schema) -> BTreeSet<String> {
     let mut open: Vec<String> = CARRIED
         .iter()
         .flat_map(|name| [format!("mesos.{name}"), format!("mesos.v1.{name}")])
+        // What replicas of 1.x store with ours.
+        .chain(["mesos.internal.log.Action.Nop".to_owned()])
         .collect();
     while let Some(name) = open.pop() {
         if !names.insert(name.clone()) {

@@ -4,8 +4,6 @@
 
 use std::io;
 
-use nix::errno::Errno;
-
 pub mod host;
 pub mod hostname;
 pub(crate) mod localtime;
@@ -15,5 +13,7 @@ pub(crate) mod signals;
 
 /// An error of the system in the system's words alone. Upstream: `os::strerror`.
 pub fn describe(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |n| Errno::from_raw(n).desc().to_owned())
+    let text = error.to_string();
+    let number = error.raw_os_error().map(|number| format!(" (os error {number})"));
+    number.and_then(|number| text.strip_suffix(&number).map(str::to_owned)).unwrap_or(text)
 }
