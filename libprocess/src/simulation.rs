@@ -8,7 +8,7 @@
 //! # struct Counter; impl libprocess::Process for Counter {}
 //! # impl Counter { fn new() -> Self { Counter } }
 //!
-//! for seed in seeds(100) {
+//! for seed in seeds(100, 10_000) {
 //!     let mut sim = Simulation::seeded(seed).nodes(3).start(|_node, runtime| {
 //!         runtime.spawn("counter", Counter::new()).expect("the first of its name");
 //!     });
@@ -68,7 +68,7 @@ use crate::runtime::config::Config;
 use crate::simulation::faults::Schedule;
 use crate::simulation::host::{Life, Ready, TaskWaker, World};
 use crate::simulation::network::{Accepted, Network, SERVER, Weather};
-use crate::simulation::trace::{Fault, What};
+use crate::simulation::trace::{Body, Fault, What};
 use crate::testing::filter::{Installed, Verdict};
 
 /// The time at which every simulation begins: 2016-01-01 00:00:00 UTC.
@@ -83,16 +83,18 @@ const STEPS_AT_ONCE_MAX: usize = 1_000_000;
 /// The seed to run alone, for all simulations of the process.
 const SEED_VARIABLE: &str = "MESOS_SIMULATION_SEED";
 
-/// How many seeds to run instead of as many as a test wants.
+/// How many seeds to run instead of as many as a test usually does: a number, or `full`.
 const SEEDS_VARIABLE: &str = "MESOS_SIMULATION_SEEDS";
 
-/// The seeds of a test: 1 to `count`; to the number in `MESOS_SIMULATION_SEEDS` if that is set;
-/// only the one in `MESOS_SIMULATION_SEED` if that is.
-pub fn seeds(count: u64) -> impl Iterator<Item = u64> {
+/// The seeds of a test: 1 to `usual`. `MESOS_SIMULATION_SEEDS` makes it another number, or with
+/// `full` the one given here; `MESOS_SIMULATION_SEED` leaves only the one it names.
+pub fn seeds(usual: u64, full: u64) -> impl Iterator<Item = u64> {
     let number = |variable| std::env::var(variable).ok()?.parse().ok();
+    let is_full = std::env::var(SEEDS_VARIABLE).is_ok_and(|value| value == "full");
     match number(SEED_VARIABLE) {
         Some(seed) => seed..=seed,
-        None => 1..=number(SEEDS_VARIABLE).unwrap_or(count),
+        None if is_full => 1..=full,
+        None => 1..=number(SEEDS_VARIABLE).unwrap_or(usual),
     }
 }
 
@@ -101,6 +103,11 @@ pub fn seeds(count: u64) -> impl Iterator<Item = u64> {
 pub struct Node(usize);
 
 impl Node {
+    /// The nodes of a simulation of so many.
+    pub fn all(count: usize) -> impl Iterator<Item = Node> {
+        (0..count).map(Node)
+    }
+
     /// Counted from 0.
     pub fn index(self) -> usize {
         self.0
@@ -170,7 +177,7 @@ impl Builder {
         let Builder { seed, nodes, config, weather, latency } = self;
         let clock = Clock::paused_at(START);
         let mut network = Network::new(weather);
-        (0..nodes).for_each(|node| network.add_machine(Node(node).address()));
+        Node::all(nodes).for_each(|node| network.add_machine(node.address()));
         let mut sim = Simulation {
             seed,
             config,
@@ -250,7 +257,7 @@ impl Simulation {
 
     /// All nodes in order.
     pub fn all(&self) -> Vec<Node> {
-        (0..self.machines.len()).map(Node).collect()
+        Node::all(self.machines.len()).collect()
     }
 
     /// The runtime of a node.
@@ -482,7 +489,7 @@ impl Simulation {
                 from: envelope.from.clone(),
                 to: envelope.to.clone(),
                 name: envelope.name.into(),
-                body: envelope.body.clone(),
+                body: Body(envelope.body.clone()),
             });
             Verdict::NotMine
         });

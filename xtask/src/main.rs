@@ -24,7 +24,7 @@ struct Command {
     run: fn(&[String]) -> io::Result<bool>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "check",
         arguments: "",
@@ -67,6 +67,12 @@ const COMMANDS: [Command; 9] = [
         arguments: "<benchmark> [arguments]",
         purpose: "run one benchmark in release mode",
         run: run::bench,
+    },
+    Command {
+        name: "simulate",
+        arguments: "[seeds] [filter]",
+        purpose: "run the seeded simulations in release mode, each with all its seeds unless told",
+        run: run::simulate,
     },
     Command {
         name: "fuzz",

@@ -1,4 +1,4 @@
-//! `run`, `bench`, `fuzz`: thin words for what cargo can do, so that nobody has to know how.
+//! `run`, `bench`, `simulate`, `fuzz`: thin words for what cargo can do, so that nobody has to know how.
 
 use std::fs;
 use std::io;
@@ -35,6 +35,16 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
         return Err(io::Error::other("name the benchmark to run"));
     };
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
+}
+
+/// The test targets called `simulation`, with all their seeds unless told how many.
+pub(crate) fn simulate(arguments: &[String]) -> io::Result<bool> {
+    let (seeds, filter) = match arguments {
+        [seeds, filter @ ..] if seeds.parse::<u64>().is_ok() => (seeds.as_str(), filter),
+        filter => ("full", filter),
+    };
+    let targets = ["test", "--release", "--workspace", "--test", "simulation", "--"];
+    succeeds(cargo(&targets).args(filter).env("MESOS_SIMULATION_SEEDS", seeds))
 }
 
 /// A target of `tests/fuzz`, a workspace of its own: everything in it counts its coverage.

@@ -522,14 +522,19 @@ impl Network {
         let concerned = self.connections.iter().filter(|(_, c)| c.nodes.contains(&node));
         for id in concerned.map(|(&id, _)| id).collect::<Vec<_>>() {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
-            match connection.nodes[CLIENT] == node {
-                true => self.lose(id, CLIENT, moment),
-                false if connection.connected => self.lose(id, SERVER, moment),
-                false => {
-                    // The other end goes on asking.
-                    connection.ends[SERVER].open = false;
-                    connection.ways[SERVER].queue.clear();
-                    self.send(id, CLIENT, Packet::Syn, moment);
+            let dark = if connection.nodes[CLIENT] == node { CLIENT } else { SERVER };
+            let lit = 1 - dark;
+            if !connection.connected && dark == SERVER {
+                // The other end goes on asking.
+                connection.ends[SERVER].open = false;
+                connection.ways[SERVER].queue.clear();
+                self.send(id, CLIENT, Packet::Syn, moment);
+            } else if connection.connected {
+                let waits_for_room = connection.ways[lit].outstanding >= WINDOW_BYTES;
+                self.lose(id, dark, moment);
+                if waits_for_room {
+                    // The other end asks for it.
+                    self.send(id, lit, Packet::Data(Bytes::new()), moment);
                 }
             }
         }

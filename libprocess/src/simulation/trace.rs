@@ -15,16 +15,19 @@ use crate::pid::Upid;
 use crate::simulation::Node;
 
 /// How many of the last events are kept to be told.
-const KEPT_MAX: usize = 2_000;
+const KEPT_MAX: usize = 500;
 
 /// How many bytes of a message are shown, where they are text.
 const SHOWN_BYTES_MAX: usize = 48;
+
+/// How many bytes of a message go into the hash, with its length.
+const HASHED_BYTES_MAX: usize = 4 << 10;
 
 /// Something that happened.
 #[derive(Clone, Debug, Hash)]
 pub(super) enum What {
     /// A message passed by: where it was sent, and where it arrived if that is another node.
-    Message { node: Node, from: Upid, to: Upid, name: Arc<str>, body: Bytes },
+    Message { node: Node, from: Upid, to: Upid, name: Arc<str>, body: Body },
     /// An actor was told of the end of another.
     Exited { node: Node, linker: Arc<str>, linkee: Upid },
     /// A connection was asked for.
@@ -95,7 +98,7 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             What::Message { node, from, to, name, body } => {
-                write!(f, "{node}  {from} -> {to}  {name}{}", Shown(body))
+                write!(f, "{node}  {from} -> {to}  {name}{body}")
             }
             What::Exited { node, linker, linkee } => {
                 write!(f, "{node}  {linker} is told: exited {linkee}")
@@ -130,13 +133,21 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A body: as text where it is some, else its length.
-struct Shown<'a>(&'a [u8]);
+/// A body: told as text where it is some, else by its length.
+#[derive(Clone, Debug)]
+pub(super) struct Body(pub(super) Bytes);
 
-impl fmt::Display for Shown<'_> {
+impl Hash for Body {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let hashed = self.0.len().min(HASHED_BYTES_MAX);
+        (self.0.len(), &self.0[..hashed]).hash(state);
+    }
+}
+
+impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_plain = |byte: &u8| (b' '..=b'~').contains(byte);
-        match self.0 {
+        match &self.0[..] {
             [] => Ok(()),
             bytes if bytes.len() <= SHOWN_BYTES_MAX && bytes.iter().all(is_plain) => {
                 write!(f, " '{}'", String::from_utf8_lossy(bytes))

@@ -1,5 +1,7 @@
 //! The simulation itself, and what actors may rely on between nodes whatever the network does.
 
+mod guarantees;
+
 use std::sync::Arc;
 use std::time::Duration;
 
