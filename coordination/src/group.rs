@@ -129,6 +129,15 @@ impl fmt::Debug for Membership {
     }
 }
 
+/// Somebody who joins.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What kind of member it will be.
+    pub label: Option<String>,
+    /// What it has to say, for [`Group::data`].
+    pub data: Bytes,
+}
+
 /// The members of a group by number, which is the order in which they joined.
 pub type Members = BTreeMap<i32, Membership>;
 
@@ -165,19 +174,15 @@ impl Group {
 
     /// Joins, with something to say that others can read by [`Group::data`]. Upstream: `join`.
     pub fn join(&self, data: impl Into<Bytes>, label: Option<&str>) -> Answer<Membership> {
-        let joined = self.join_as(data, &[label]);
+        let joined =
+            self.join_as(vec![Candidate { label: label.map(str::to_owned), data: data.into() }]);
         async move { joined.await?.pop().ok_or(GroupError::Closed) }.boxed()
     }
 
-    /// Joins once for each label, all at once or not at all, with numbers that follow each other.
-    pub fn join_as(
-        &self,
-        data: impl Into<Bytes>,
-        labels: &[Option<&str>],
-    ) -> Answer<Vec<Membership>> {
-        let labels = labels.iter().map(|label| label.map(str::to_owned)).collect();
-        let data = data.into();
-        self.ask(|answer| Join { data, labels, answer }, GroupActor::join)
+    /// Joins once for each candidate, all at once or not at all, with numbers that follow each
+    /// other.
+    pub fn join_as(&self, candidates: Vec<Candidate>) -> Answer<Vec<Membership>> {
+        self.ask(|answer| Join { candidates, answer }, GroupActor::join)
     }
 
     /// Leaves. False if that is not a membership of ours, or not any more. Upstream: `cancel`.
@@ -187,8 +192,17 @@ impl Group {
 
     /// As [`Group::cancel`], of all of these at once or of none.
     pub fn cancel_all(&self, memberships: &[Membership]) -> Answer<bool> {
+        self.remove(memberships, false)
+    }
+
+    /// Removes a member, whoever joined. False if it has left.
+    pub fn evict(&self, membership: &Membership) -> Answer<bool> {
+        self.remove(std::slice::from_ref(membership), true)
+    }
+
+    fn remove(&self, memberships: &[Membership], any: bool) -> Answer<bool> {
         let memberships = memberships.to_vec();
-        self.ask(|answer| Cancel { memberships, answer }, GroupActor::cancel)
+        self.ask(|answer| Cancel { memberships, any, answer }, GroupActor::cancel)
     }
 
     /// What a member says of itself; `None` if it has left. Upstream: `data`.

@@ -14,6 +14,7 @@ mod mailbox;
 pub mod router;
 
 pub mod clock;
+pub mod stopwatch;
 pub mod pid;
 
 mod net;
@@ -38,3 +39,4 @@ pub use process::{Ctx, Inject, Pid, Process};
 pub use router::Router;
 pub use runtime::Runtime;
 pub use runtime::config::Config;
+pub use stopwatch::Stopwatch;

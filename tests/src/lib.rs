@@ -2,7 +2,7 @@
 //!
 //! Read `cluster` first; `daemon` is a child process whose log is watched, `needs` says aloud
 //! what a machine lacks, `http` asks an endpoint, `fakes` are parts that the test plays, `make`
-//! has tasks in a line.
+//! has tasks in a line, `zookeeper` are servers that masters meet at.
 #![expect(clippy::print_stderr, reason = "tests report on their streams")]
 
 pub mod cluster;
@@ -11,3 +11,4 @@ pub mod fakes;
 pub mod http;
 pub mod make;
 pub mod needs;
+pub mod zookeeper;

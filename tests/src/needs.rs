@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Where `cargo xtask setup` puts clients that are not ours, if it has done so.
 fn clients() -> PathBuf {
@@ -34,6 +35,16 @@ pub fn root(test: &str) -> bool {
         skip(test, "root");
     }
     is_root
+}
+
+/// Whether there is a ZooKeeper server, and a Java to run it; said aloud if not.
+pub(crate) fn zookeeper(jar: &str, test: &str) -> bool {
+    let java = Command::new("java").arg("-version").stderr(Stdio::null()).status();
+    let is_there = Path::new(jar).exists() && java.is_ok_and(|status| status.success());
+    if !is_there {
+        skip(test, "ZooKeeper; `cargo xtask setup` installs it");
+    }
+    is_there
 }
 
 /// A folder of files beside the tests.

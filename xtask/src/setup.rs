@@ -15,11 +15,17 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need { program: "python3", probe: &["--version"], package: "python3" },
     Need { program: "python3", probe: &["-c", "import ensurepip, venv"], package: "python3-venv" },
     Need { program: "curl", probe: &["--version"], package: "curl" },
     Need { program: "openssl", probe: &["version"], package: "openssl" },
+    // With the Java to run it.
+    Need {
+        program: "sh",
+        probe: &["-c", "java -version && test -e /usr/share/java/zookeeper.jar"],
+        package: "zookeeper",
+    },
 ];
 
 /// Installs what is missing; says whether all of it is there now.

@@ -17,7 +17,7 @@ use libprocess::{Ctx, Process};
 use tracing::{error, info, warn};
 
 use crate::group::members::{Roll, prefix};
-use crate::group::{GroupError, Members, Membership, Reply};
+use crate::group::{Candidate, GroupError, Members, Membership, Reply};
 use crate::zookeeper::session::{State, States};
 use crate::zookeeper::{Lease, Session, Url, ZooKeeperError};
 
@@ -28,13 +28,14 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Join {
-    pub(super) data: Bytes,
-    pub(super) labels: Vec<Option<String>>,
+    pub(super) candidates: Vec<Candidate>,
     pub(super) answer: Reply<Vec<Membership>>,
 }
 
 pub(super) struct Cancel {
     pub(super) memberships: Vec<Membership>,
+    /// Also those of others.
+    pub(super) any: bool,
     pub(super) answer: Reply<bool>,
 }
 
@@ -368,13 +369,15 @@ impl GroupActor {
         self.joins.retain(|join| !join.answer.is_closed());
         self.datas.retain(|data| !data.answer.is_closed());
         if let Some(join) = self.joins.front() {
-            let prefixes = join.labels.iter().map(|label| prefix(label.as_deref())).collect();
-            let data = join.data.clone();
-            self.make_members(ctx, session, (prefixes, data));
+            let member = |candidate: &Candidate| {
+                (prefix(candidate.label.as_deref()), candidate.data.clone())
+            };
+            let members = join.candidates.iter().map(member).collect();
+            self.make_members(ctx, session, members);
         } else if let Some(cancel) = self.cancels.front() {
-            let is_owned = cancel.memberships.iter().all(|member| self.roll.owns(member));
+            let may = cancel.any || cancel.memberships.iter().all(|member| self.roll.owns(member));
             let paths = cancel.memberships.iter().map(|member| self.path_of(member)).collect();
-            match is_owned {
+            match may {
                 true => self.remove_members(ctx, session, paths),
                 false => self.cancelled(ctx, Ok(false)),
             }
@@ -397,10 +400,10 @@ impl GroupActor {
         &mut self,
         ctx: &mut Ctx<Self>,
         session: Session,
-        (prefixes, data): (Vec<String>, Bytes),
+        members: Vec<(String, Bytes)>,
     ) {
         let path = self.url.node().to_owned();
-        let call = async move { session.make_members(&path, &prefixes, &data).await };
+        let call = async move { session.make_members(&path, &members).await };
         self.perform(ctx, call, |group, _, outcome| {
             let Some(join) = group.joins.pop_front() else { return };
             let joined = outcome.map_err(|error| {

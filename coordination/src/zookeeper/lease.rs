@@ -6,13 +6,16 @@
 //!
 //! Upstream: nothing; there a master that was stopped leads on until it is told.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use libprocess::Stopwatch;
 
 /// The certainty that a session is alive. Not yet held when it is made.
 #[derive(Debug, Default)]
 pub struct Lease {
-    until: Mutex<Option<Instant>>,
+    /// Since when, and for how long from then on.
+    held: Mutex<Option<(Stopwatch, Duration)>>,
 }
 
 impl Lease {
@@ -23,20 +26,29 @@ impl Lease {
 
     /// For how long it is still certain.
     pub fn remaining(&self) -> Duration {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default()
+        remaining(*self.lock())
     }
 
     /// What was sent at `sent` has been answered.
-    pub(crate) fn renew(&self, sent: Instant, timeout: Duration) {
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = (*until).max(sent.checked_add(timeout));
+    pub(crate) fn renew(&self, sent: Stopwatch, timeout: Duration) {
+        let mut held = self.lock();
+        if remaining(Some((sent, timeout))) > remaining(*held) {
+            *held = Some((sent, timeout));
+        }
     }
 
     /// The session is over.
     pub(crate) fn end(&self) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.lock() = None;
     }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Stopwatch, Duration)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remaining(held: Option<(Stopwatch, Duration)>) -> Duration {
+    held.map(|(sent, timeout)| timeout.saturating_sub(sent.elapsed())).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -47,11 +59,11 @@ mod tests {
     fn a_lease_is_counted_from_what_was_sent_last() {
         let lease = Lease::default();
         assert!(!lease.is_held());
-        let now = Instant::now();
-        lease.renew(now, Duration::from_secs(60));
+        let sent = Stopwatch::start();
+        lease.renew(sent, Duration::from_secs(60));
         assert!(lease.is_held());
         // An older answer that comes late takes nothing away.
-        lease.renew(now, Duration::from_secs(1));
+        lease.renew(sent, Duration::from_secs(1));
         assert!(lease.remaining() > Duration::from_secs(30));
         lease.end();
         assert!(!lease.is_held());
@@ -60,7 +72,7 @@ mod tests {
     #[test]
     fn an_answer_that_took_too_long_renews_nothing() {
         let lease = Lease::default();
-        lease.renew(Instant::now(), Duration::ZERO);
+        lease.renew(Stopwatch::start(), Duration::ZERO);
         assert!(!lease.is_held());
     }
 }

@@ -6,8 +6,10 @@
 
 use std::future::Future;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bytes::Bytes;
+use libprocess::Stopwatch;
 use zookeeper_client::{
     Acl, Acls, AuthId, Client, CreateMode, CreateOptions, Error, EventType, MultiWriteError,
     MultiWriteResult, Permission, SessionState, StateWatcher,
@@ -95,7 +97,7 @@ impl Session {
     pub(crate) async fn keep(self, lease: &Lease) {
         let timeout = self.timeout();
         loop {
-            let sent = Instant::now();
+            let sent = Stopwatch::start();
             match self.client.check_stat("/").await {
                 Ok(_) => lease.renew(sent, timeout),
                 Err(Error::SessionExpired | Error::AuthFailed | Error::ClientClosed) => return,
@@ -126,19 +128,19 @@ impl Session {
     }
 
     /// Makes nodes that last as long as the session, all or none of them, and gives their names,
-    /// which are the prefixes with numbers behind. Those of one call follow each other.
+    /// which are the prefixes with numbers behind. Those of one call follow each other. Each comes
+    /// with what it holds.
     ///
     /// # Errors
     /// What the server says.
     pub async fn make_members(
         &self,
         folder: &str,
-        prefixes: &[String],
-        data: &[u8],
+        members: &[(String, Bytes)],
     ) -> Result<Vec<String>, ZooKeeperError> {
         let options = self.options(CreateMode::EphemeralSequential);
         let mut transaction = self.client.new_multi_writer();
-        for prefix in prefixes {
+        for (prefix, data) in members {
             transaction.add_create(&format!("{folder}/{prefix}"), data, &options)?;
         }
         let made = transaction.commit().await.map_err(plain)?;

@@ -1,0 +1,3 @@
+//! What several processes agree on through ZooKeeper, with real servers on loopback.
+
+mod group;
