@@ -1,4 +1,5 @@
-//! `run`, `bench`, `simulate`, `fuzz`: thin words for what cargo can do, so that nobody has to know how.
+//! `run`, `bench`, `simulate`, `fuzz`: thin words for what cargo can do, so that nobody has to
+//! know how.
 
 use std::fs;
 use std::io;
