@@ -275,6 +275,12 @@ impl Runtime {
         async move { outcome.await.ok() }
     }
 
+    /// A number for back-offs and the like: the same in each run of a simulation's seed, and
+    /// otherwise not to be foreseen, though no secret should be made of it.
+    pub fn random(&self) -> u64 {
+        self.engine().random()
+    }
+
     /// Who serves requests whose first component is no actor's id.
     pub fn set_delegate(&self, id: &str) {
         *self.inner.delegate.write() = Some(id.to_owned());

@@ -17,7 +17,6 @@ use proto::mesos::internal::log::{
     Action, LearnedMessage, PromiseResponse, RecoverRequest, RecoverResponse, WriteResponse,
 };
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use crate::log::network::Members;
 use crate::log::replica::OwnReplica;
@@ -58,7 +57,7 @@ pub(crate) async fn drive<M: Machine>(peers: &Peers, machine: &mut M) -> Result<
                 }
                 Effect::Pause(pause) => {
                     question = None;
-                    peers.runtime.clock().sleep(length(pause)).await;
+                    peers.runtime.clock().sleep(length(&peers.runtime, pause)).await;
                     input = Some(Input::Resumed);
                 }
             }
@@ -76,17 +75,16 @@ pub(crate) async fn drive<M: Machine>(peers: &Peers, machine: &mut M) -> Result<
 }
 
 /// Between once and twice the shortest.
-fn length(pause: Pause) -> Duration {
+fn length(runtime: &Runtime, pause: Pause) -> Duration {
     match pause {
-        Pause::Short => jittered(Duration::from_millis(100)),
-        Pause::Long => jittered(Duration::from_millis(500)),
+        Pause::Short => jittered(runtime, Duration::from_millis(100)),
+        Pause::Long => jittered(runtime, Duration::from_millis(500)),
     }
 }
 
 /// Between `shortest` and twice that.
-pub(crate) fn jittered(shortest: Duration) -> Duration {
-    let [high, low, ..] = *Uuid::new_v4().as_bytes();
-    let part = f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX);
+pub(crate) fn jittered(runtime: &Runtime, shortest: Duration) -> Duration {
+    let part = runtime.random() as f64 / u64::MAX as f64;
     shortest.mul_f64(1.0 + part)
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use libprocess::Runtime;
 use libprocess::process::Gone;
 use proto::mesos::internal::log::action::{Append, Truncate};
 use tokio::sync::{Mutex, watch};
@@ -83,7 +84,7 @@ impl Writer {
             crate::log::recovered(&mut recovered).await?;
             let state = &mut *state.lock().await;
             if state.elections_lost > 0 {
-                peers.runtime.clock().sleep(backoff(state.elections_lost)).await;
+                peers.runtime.clock().sleep(backoff(&peers.runtime, state.elections_lost)).await;
             }
             info!("Attempting to start the writer");
             state.started = true;
@@ -149,7 +150,7 @@ impl Writer {
     }
 }
 
-fn backoff(elections_lost: u32) -> Duration {
+fn backoff(runtime: &Runtime, elections_lost: u32) -> Duration {
     let doublings = elections_lost.saturating_sub(1).min(16);
-    jittered((BACKOFF_MIN * (1 << doublings)).min(BACKOFF_MAX))
+    jittered(runtime, (BACKOFF_MIN * (1 << doublings)).min(BACKOFF_MAX))
 }

@@ -5,6 +5,7 @@
 //! Upstream: `ProcessManager::init_threads`, `EventLoop`.
 
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,15 @@ impl Engine {
             };
             latency.await;
             Some(work())
+        }
+    }
+
+    /// A number that nobody can foresee, except from a simulation's seed.
+    pub(super) fn random(&self) -> u64 {
+        match self {
+            // Its keys are the system's randomness.
+            Engine::Threads(_) => RandomState::new().hash_one(()),
+            Engine::Simulated(host) => host.random(),
         }
     }
 

@@ -180,6 +180,10 @@ impl Host {
         self.world.clock.sleep(latency)
     }
 
+    pub(crate) fn random(&self) -> u64 {
+        self.world.with_random(|random| random.random())
+    }
+
     pub(crate) fn connect(
         &self,
         peer: Address,
