@@ -60,6 +60,7 @@ use self::leveldb::LevelDb;
 use self::network::Members;
 use self::process::{LogProcess, Recovered};
 use self::replica::{Opened, OwnReplica, Replica};
+use self::storage::Storage;
 use self::store::Store;
 
 /// A place in the log. Upstream: `Log::Position`.
@@ -120,11 +121,21 @@ impl Log {
     /// # Errors
     /// When the files cannot be had.
     pub fn start(runtime: &Runtime, config: Config) -> Result<Log, StartError> {
-        let Config { quorum, path, network, auto_initialize } = config;
+        let storage = LevelDb::new(&config.path, runtime.clock().clone());
+        Self::start_on(runtime, config, Box::new(storage))
+    }
+
+    /// As [`Log::start`], with the own replica on a storage that is not in the files of the path.
+    fn start_on(
+        runtime: &Runtime,
+        config: Config,
+        storage: Box<dyn Storage>,
+    ) -> Result<Log, StartError> {
+        let Config { quorum, network, auto_initialize, path: _ } = config;
         if quorum == 0 {
             return Err(StartError::NoQuorum);
         }
-        let store = Store::open(Box::new(LevelDb::new(&path, runtime.clock().clone())))?;
+        let store = Store::open(storage)?;
         let members = Members::default();
         let replica = runtime.spawn_numbered("log-replica", || Replica::new(members.clone()));
         let (closed, files_closed) = oneshot::channel();
@@ -191,3 +202,6 @@ async fn recovered(recovered: &mut watch::Receiver<Recovered>) -> Result<(), Rec
         Err(_) => Err(RecoverError::Closed),
     }
 }
+
+#[cfg(test)]
+mod simulation;

@@ -70,7 +70,7 @@ const COMMANDS: [Command; 10] = [
     },
     Command {
         name: "simulate",
-        arguments: "[seeds] [filter]",
+        arguments: "[seeds] [packages]",
         purpose: "run the seeded simulations in release mode, each with all its seeds unless told",
         run: run::simulate,
     },

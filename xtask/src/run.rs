@@ -38,14 +38,26 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
 }
 
-/// The test targets called `simulation`, with all their seeds unless told how many.
+/// Where the seeded simulations are: package, target and what their tests are called.
+const SIMULATIONS: [[&str; 3]; 2] = [
+    ["libprocess", "--test=simulation", "guarantees"],
+    ["coordination", "--lib", "log::simulation"],
+];
+
+/// The simulations, those of one package if it is named, with all their seeds unless told how many.
 pub(crate) fn simulate(arguments: &[String]) -> io::Result<bool> {
-    let (seeds, filter) = match arguments {
-        [seeds, filter @ ..] if seeds.parse::<u64>().is_ok() => (seeds.as_str(), filter),
-        filter => ("full", filter),
+    let (seeds, packages) = match arguments {
+        [seeds, packages @ ..] if seeds.parse::<u64>().is_ok() => (seeds.as_str(), packages),
+        packages => ("full", packages),
     };
-    let targets = ["test", "--release", "--workspace", "--test", "simulation", "--"];
-    succeeds(cargo(&targets).args(filter).env("MESOS_SIMULATION_SEEDS", seeds))
+    let mut all_hold = true;
+    for [package, target, tests] in SIMULATIONS {
+        if packages.is_empty() || packages.iter().any(|wanted| wanted == package) {
+            let mut command = cargo(&["test", "--release", "-p", package, target, "--", tests]);
+            all_hold &= succeeds(command.env("MESOS_SIMULATION_SEEDS", seeds))?;
+        }
+    }
+    Ok(all_hold)
 }
 
 /// A target of `tests/fuzz`, a workspace of its own: everything in it counts its coverage.
