@@ -30,6 +30,9 @@ pub mod logging;
 pub mod metrics;
 pub mod os;
 
+mod reap;
+pub mod subprocess;
+
 pub mod simulation;
 pub mod testing;
 

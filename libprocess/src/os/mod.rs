@@ -7,6 +7,7 @@ use std::io;
 pub mod host;
 pub mod hostname;
 pub(crate) mod localtime;
+pub(crate) mod pidfd;
 pub mod processes;
 pub mod program;
 pub(crate) mod signals;
