@@ -14,10 +14,11 @@ mod mailbox;
 pub mod router;
 
 pub mod clock;
-pub mod stopwatch;
 pub mod pid;
+pub mod stopwatch;
 
 mod net;
+pub mod tls;
 pub mod wire;
 
 pub mod http;

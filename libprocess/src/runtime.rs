@@ -38,6 +38,7 @@ use crate::runtime::links::Links;
 use crate::runtime::threads::Threads;
 use crate::simulation::Host;
 use crate::testing::filter::Traffic;
+use crate::tls::Tls;
 
 /// How long the end of a runtime waits for messages that are still on their way out.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
@@ -61,6 +62,7 @@ struct Inner {
     address: Address,
     /// What the socket is bound to.
     bound: SocketAddrV4,
+    tls: Option<Tls>,
     schema: Option<Schema>,
     delegate: RwLock<Option<String>>,
     disabled_endpoints: RwLock<BTreeSet<String>>,
@@ -106,10 +108,11 @@ impl Runtime {
     /// When the address cannot be had, or this host has none to publish.
     pub fn start(config: Config) -> Result<Runtime, StartError> {
         let (listener, bound, address) = config.bind()?;
+        let tls = config.tls.as_ref().map(Tls::new).transpose()?;
         let workers = config.workers();
         let threads = Threads::start(workers)?;
         let engine = Engine::Threads(threads);
-        let runtime = Self::assemble(&config, bound, address, Clock::default(), engine);
+        let runtime = Self::assemble(&config, bound, address, tls, engine);
         if let Engine::Threads(threads) = &runtime.inner.engine {
             threads.work(&runtime.inner.activity, &runtime.downgrade());
             runtime.run(runtime.inner.clock.clone().run());
@@ -123,20 +126,21 @@ impl Runtime {
     /// A runtime that is a node of a simulation. It has none of the built-in actors: they serve
     /// plain HTTP, which does not reach it.
     pub(crate) fn simulated(config: &Config, address: Address, host: Host) -> Runtime {
-        let clock = host.clock().clone();
-        Self::assemble(config, address.into(), address, clock, Engine::Simulated(host))
+        Self::assemble(config, address.into(), address, None, Engine::Simulated(host))
     }
 
     fn assemble(
         config: &Config,
         bound: SocketAddrV4,
         address: Address,
-        clock: Clock,
+        tls: Option<Tls>,
         engine: Engine,
     ) -> Runtime {
+        let clock = engine.clock();
         let inner = Inner {
             address,
             bound,
+            tls,
             schema: config.schema,
             delegate: RwLock::new(config.delegate.clone()),
             disabled_endpoints: RwLock::default(),
@@ -372,6 +376,10 @@ impl Runtime {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
+    }
+
+    pub(crate) fn tls(&self) -> Option<Tls> {
+        self.inner.tls.clone()
     }
 
     pub(crate) fn schema(&self) -> Option<Schema> {

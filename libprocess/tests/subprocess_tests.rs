@@ -215,11 +215,16 @@ fn a_program_that_cannot_be_run_is_named() {
     wait(runtime.shutdown());
 }
 
+/// The number of a child that nobody else waits for.
+fn child(command: &str) -> i32 {
+    let spawn = |words: Vec<&str>| Command::new(words[0]).args(&words[1..]).spawn();
+    spawn(command.split(' ').collect()).expect("a program").id().cast_signed()
+}
+
 #[test]
 fn reap_test_child_process() {
     let runtime = runtime();
-    let child = Command::new("sleep").arg("60").spawn().unwrap();
-    let pid = child.id().cast_signed();
+    let pid = child("sleep 60");
     // No timer takes part: the end itself is what is seen.
     runtime.clock().pause();
     let ended = runtime.reap(pid);
@@ -233,8 +238,7 @@ fn reap_test_child_process() {
 #[test]
 fn reap_test_terminated_child_process() {
     let runtime = runtime();
-    let child = Command::new("true").spawn().unwrap();
-    let pid = child.id().cast_signed();
+    let pid = child("true");
     let flags = nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT;
     nix::sys::wait::waitid(nix::sys::wait::Id::Pid(Pid::from_raw(pid)), flags).unwrap();
     assert_eq!(wait(runtime.reap(pid)).unwrap().unwrap().code(), Some(0));

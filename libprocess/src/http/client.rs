@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::http::Response;
 use crate::http::pipe::Reader;
-use crate::http::url::Url;
+use crate::http::url::{Scheme, Url};
 use crate::os::hostname;
 use crate::runtime::Runtime;
 use crate::wire::response::ResponseError;
@@ -102,6 +102,9 @@ pub enum ClientError {
         /// What the system said.
         why: String,
     },
+    /// The URL asks for encryption, and this runtime has none.
+    #[error("Failed to create socket: 'https' scheme requires SSL enabled")]
+    NoTls,
     /// The path, query or host has bytes that no request line may have.
     #[error("'{0}' cannot be requested: it has blanks or control characters")]
     Target(String),
@@ -189,8 +192,13 @@ pub async fn delete(runtime: &Runtime, url: Url) -> Result<Response, ClientError
 /// # Errors
 /// When there is no such host, or it takes no connection.
 pub async fn connect(runtime: &Runtime, url: &Url) -> Result<Connection, ClientError> {
+    let tls = match (url.scheme, runtime.tls()) {
+        (Scheme::Http, _) => None,
+        (Scheme::Https, Some(tls)) => Some((tls, url.host.clone())),
+        (Scheme::Https, None) => return Err(ClientError::NoTls),
+    };
     let address = SocketAddrV4::new(resolve(runtime, &url.host).await?, url.port);
-    Connection::open(runtime, address).await
+    Connection::open(runtime, address, tls).await
 }
 
 async fn resolve(runtime: &Runtime, host: &str) -> Result<Ipv4Addr, ClientError> {

@@ -233,9 +233,10 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        let written = self.stream.write_all(&self.out).await;
+        self.stream.write_all(&self.out).await?;
         self.out.clear();
-        written
+        // What is encrypted may wait for room in the system.
+        self.stream.flush().await
     }
 
     /// Sends a response; an error is the end of the connection.

@@ -34,7 +34,16 @@ pub(crate) async fn accept_all(listener: std::net::TcpListener, runtime: WeakRun
             }
         };
         let Some(runtime) = runtime.upgrade() else { return };
-        let stream = Stream::tcp(stream);
-        actix::spawn(incoming::serve(stream, peer, runtime.downgrade(), site.clone()));
+        let (tls, runtime, site) = (runtime.tls(), runtime.downgrade(), site.clone());
+        actix::spawn(async move {
+            let stream = match tls {
+                None => Ok(Stream::tcp(stream)),
+                Some(tls) => tls.accept(stream, peer.ip()).await.map(Stream::accepted),
+            };
+            match stream {
+                Ok(stream) => incoming::serve(stream, peer, runtime, site).await,
+                Err(error) => tracing::info!("Failed to accept socket: {error}"),
+            }
+        });
     }
 }

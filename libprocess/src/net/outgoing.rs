@@ -285,7 +285,7 @@ impl Outgoing {
         let Some(runtime) = self.runtime.upgrade() else { return };
         let weak = self.runtime.clone();
         let (connecting, pace) =
-            (runtime.engine().connect(connection.peer), runtime.engine().pace());
+            (runtime.engine().connect(connection.peer, runtime.tls()), runtime.engine().pace());
         runtime.run(async move {
             match connecting.await {
                 Ok(stream) => drive(&connection, stream, &pace).await,
@@ -345,7 +345,12 @@ async fn send_queued(connection: &Connection, mut write: WriteHalf<Stream>, pace
             }
             break;
         }
-        if let Err(error) = write.write_all(&sent).await {
+        // What is encrypted may wait for room in the system.
+        let written = match write.write_all(&sent).await {
+            Ok(()) => write.flush().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             return crate::vlog!(1, "Socket error while sending: {error}");
         }
         sent.clear();

@@ -13,9 +13,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 use crate::pid::Address;
 use crate::simulation::Socket;
+use crate::tls::{Accepted, Tls};
 
 /// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
 const READ_BYTES: usize = 80 << 10;
@@ -28,20 +30,37 @@ thread_local! {
 /// A connection to a peer.
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
     Simulated(Socket),
 }
 
 impl Stream {
-    /// Connects over TCP.
-    pub(crate) async fn connect(peer: Address) -> io::Result<Self> {
-        TcpStream::connect(SocketAddrV4::from(peer)).await.map(Self::tcp)
+    /// Connects to a peer, encrypted if that is asked for.
+    pub(crate) async fn connect(peer: Address, tls: Option<Tls>) -> io::Result<Self> {
+        let peer = SocketAddrV4::from(peer);
+        match tls {
+            None => TcpStream::connect(peer).await.map(Self::tcp),
+            Some(tls) => tls.connect_or_downgrade(peer).await.map(Self::accepted),
+        }
+    }
+
+    /// A connection of either kind.
+    pub(crate) fn accepted(accepted: Accepted) -> Self {
+        match accepted {
+            Accepted::Plain(stream) => Self::tcp(stream),
+            Accepted::Encrypted(stream) => Self::tls(stream),
+        }
+    }
+
+    /// An encrypted connection, tuned for messages.
+    pub(crate) fn tls(stream: Box<TlsStream<TcpStream>>) -> Self {
+        tune(stream.get_ref().0);
+        Self::Tls(stream)
     }
 
     /// A TCP connection, tuned for messages.
     pub(crate) fn tcp(stream: TcpStream) -> Self {
-        if let Err(error) = stream.set_nodelay(true) {
-            crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
-        }
+        tune(&stream);
         Self::Tcp(stream)
     }
 
@@ -60,6 +79,12 @@ impl Stream {
     }
 }
 
+fn tune(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -68,6 +93,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Simulated(socket) => Pin::new(socket).poll_read(context, buffer),
         }
     }
@@ -81,6 +107,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Simulated(socket) => Pin::new(socket).poll_write(context, bytes),
         }
     }
@@ -88,6 +115,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
             Stream::Simulated(socket) => Pin::new(socket).poll_flush(context),
         }
     }
@@ -95,6 +123,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Simulated(socket) => Pin::new(socket).poll_shutdown(context),
         }
     }

@@ -8,11 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::str::FromStr;
 
 use socket2::{Domain, Socket, Type};
+use stout::flags::parse::LoadError;
 
 use crate::metrics::{BadRate, SnapshotRate};
 use crate::os::hostname;
 use crate::pid::Address;
 use crate::router::Schema;
+use crate::tls::{Settings, TlsError};
 
 /// How many connections may wait to be accepted. Upstream: `LISTEN_BACKLOG`.
 const LISTEN_BACKLOG: i32 = 500_000;
@@ -39,6 +41,8 @@ pub struct Config {
     pub snapshot_rate: SnapshotRate,
     /// Whether `LIBPROCESS_ENABLE_PROFILER` is `1`.
     pub enable_profiler: bool,
+    /// How connections are encrypted, if they are. `SSL_ENABLED` and the other `SSL_*`.
+    pub tls: Option<Settings>,
     /// Who serves requests whose first component is no actor's id.
     pub delegate: Option<String>,
     /// How to find the required fields of a message.
@@ -48,7 +52,7 @@ pub struct Config {
 }
 
 /// A `LIBPROCESS_*` variable that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// An address that is not a dotted quad.
     #[error("Parsing {variable}={value} failed: Failed to parse the IP")]
@@ -78,6 +82,9 @@ pub enum ConfigError {
         /// What is wrong with it, where its form is right.
         reason: Option<BadRate>,
     },
+    /// One of the `SSL_*` variables.
+    #[error("Failed to load flags from environment variables (prefixed by SSL_):{0}")]
+    Tls(#[from] LoadError),
 }
 
 /// Why a runtime cannot start.
@@ -108,6 +115,9 @@ pub enum StartError {
     /// The threads ended before they began.
     #[error("Failed to initialize: the threads did not start")]
     NoThreads,
+    /// Encryption cannot be had as it was asked for.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A built-in actor's id is taken.
     #[error("Failed to initialize: {0}")]
     Builtin(#[from] crate::runtime::AlreadyRunning),
@@ -129,7 +139,7 @@ fn doubled(error: &std::io::Error) -> String {
 }
 
 impl Config {
-    /// Reads the `LIBPROCESS_*` variables through `get`.
+    /// Reads the `LIBPROCESS_*` and `SSL_*` variables through `get`.
     ///
     /// # Errors
     /// For a value that cannot be used. A number of threads out of range is only warned about.
@@ -148,6 +158,7 @@ impl Config {
                 Some(value) => SnapshotRate::parse(&value)
                     .map_err(|reason| ConfigError::SnapshotRate { value, reason })?,
             },
+            tls: Settings::from_environment(&get)?,
             enable_profiler: get("LIBPROCESS_ENABLE_PROFILER").as_deref() == Some("1"),
             ..Self::default()
         })

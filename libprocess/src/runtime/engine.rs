@@ -16,6 +16,7 @@ use crate::net::stream::Stream;
 use crate::pid::{Address, Upid};
 use crate::runtime::threads::Threads;
 use crate::simulation::Host;
+use crate::tls::Tls;
 
 /// See the module.
 pub(crate) enum Engine {
@@ -24,6 +25,14 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
+    /// The clock of the actors.
+    pub(super) fn clock(&self) -> Clock {
+        match self {
+            Engine::Threads(_) => Clock::default(),
+            Engine::Simulated(host) => host.clock().clone(),
+        }
+    }
+
     /// Puts an actor into the run queue; false if nobody runs any more.
     pub(super) fn schedule(&self, cell: Arc<dyn AnyCell>) -> bool {
         match self {
@@ -79,6 +88,7 @@ impl Engine {
     pub(crate) fn connect(
         &self,
         peer: Address,
+        tls: Option<Tls>,
     ) -> impl Future<Output = io::Result<Stream>> + Send + 'static {
         let simulated = match self {
             Engine::Threads(_) => None,
@@ -86,7 +96,7 @@ impl Engine {
         };
         async move {
             match simulated {
-                None => Stream::connect(peer).await,
+                None => Stream::connect(peer, tls).await,
                 Some(connecting) => connecting.await.map(Stream::Simulated),
             }
         }

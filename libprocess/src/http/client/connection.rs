@@ -21,6 +21,7 @@ use crate::http::pipe::{Reader, Writer, pipe};
 use crate::http::{Body, Response};
 use crate::net::stream::Stream;
 use crate::runtime::Runtime;
+use crate::tls::Tls;
 use crate::wire::encode::{self, Length};
 use crate::wire::response::{Decoder, Expected, Head, Item};
 
@@ -85,6 +86,7 @@ impl Connection {
     pub(super) async fn open(
         runtime: &Runtime,
         address: SocketAddrV4,
+        tls: Option<(Tls, String)>,
     ) -> Result<Self, ClientError> {
         let (requests, outbound) = mpsc::unbounded_channel();
         let shared =
@@ -93,7 +95,11 @@ impl Connection {
         let task = shared.clone();
         runtime.run(async move {
             let task = EndOnDrop(task);
-            match Stream::connect(address.into()).await {
+            let stream = match tls {
+                None => Stream::connect(address.into(), None).await,
+                Some((tls, host)) => tls.connect(address, Some(&host)).await.map(Stream::tls),
+            };
+            match stream {
                 Err(error) => {
                     let why = crate::os::describe(&error);
                     // Nobody may be waiting any more.
