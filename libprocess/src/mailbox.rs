@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -20,6 +21,13 @@ use crate::runtime::{Runtime, WeakRuntime};
 
 /// How many events an actor may serve before others get their turn on the thread.
 const EVENTS_PER_TURN_MAX: usize = 512;
+
+/// A worker takes one in so many of the waiting events into its hand without another lock; those
+/// are out of sight for who asks what waits.
+const IN_SIGHT: usize = 32;
+
+/// The most events that a worker has in its hand.
+const IN_HAND_MAX: usize = 16;
 
 /// For how many events an idle actor keeps room.
 const IDLE_ROOM: usize = 16;
@@ -50,6 +58,8 @@ struct Body<P: Process> {
     process: P,
     ctx: Ctx<P>,
     initialized: bool,
+    /// What comes next, before what has been taken.
+    hand: VecDeque<Event<P>>,
 }
 
 /// What an actor that has ended leaves.
@@ -73,6 +83,8 @@ pub(crate) struct Cell<P: Process> {
     /// What has been taken out of the mailbox all at once, and comes before what is there. Locked
     /// for an event at a time, behind the mailbox where both are.
     taken: Mutex<VecDeque<Event<P>>>,
+    /// What has been taken begins with an event that comes before those in the worker's hand.
+    is_urgent: AtomicBool,
     /// Locked by the one worker that runs the actor; empty once it has ended.
     body: Mutex<Option<Body<P>>>,
     /// Held by the request whose sender is being authenticated: later ones wait behind it.
@@ -85,6 +97,8 @@ pub(crate) trait AnyCell: Send + Sync {
     fn upid(&self) -> &Upid;
     /// Puts an event into the mailbox; an ended actor drops it.
     fn deliver(&self, event: Untyped);
+    /// Puts messages into the mailbox, in order, and leaves the vector empty.
+    fn deliver_all(&self, messages: &mut Vec<Message>);
     fn terminate(&self, inject: Inject);
     /// Completes when the actor has ended; `None` if it has already.
     fn watch_end(&self) -> Option<oneshot::Receiver<()>>;
@@ -117,7 +131,13 @@ impl<P: Process> Cell<P> {
                     }),
                 },
                 taken: Mutex::default(),
-                body: Mutex::new(Some(Body { process, ctx, initialized: false })),
+                is_urgent: AtomicBool::new(false),
+                body: Mutex::new(Some(Body {
+                    process,
+                    ctx,
+                    initialized: false,
+                    hand: VecDeque::new(),
+                })),
                 door: tokio::sync::Mutex::default(),
                 this: this.clone(),
             }
@@ -147,7 +167,7 @@ impl<P: Process> Cell<P> {
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
-        self.insert(event, Inject::Back);
+        self.insert([event], Inject::Back);
     }
 
     /// Takes a message that does not come by way of the runtime.
@@ -159,15 +179,20 @@ impl<P: Process> Cell<P> {
     }
 
     /// The one way into the mailbox.
-    fn insert(&self, event: Event<P>, place: Inject) {
+    #[inline]
+    fn insert(&self, events: impl IntoIterator<Item = Event<P>>, place: Inject) {
         let mut state = self.mailbox.state.lock();
         if state.phase == Phase::Terminating {
             drop(state);
-            return self.refuse(event);
+            return events.into_iter().for_each(|event| self.refuse(event));
         }
         match place {
-            Inject::Front => self.taken.lock().push_front(event),
-            Inject::Back => state.arrived.push_back(event),
+            Inject::Front => {
+                let mut taken = self.taken.lock();
+                events.into_iter().for_each(|event| taken.push_front(event));
+                self.is_urgent.store(true, Ordering::Relaxed);
+            }
+            Inject::Back => state.arrived.extend(events),
         }
         if state.phase == Phase::Idle {
             state.phase = Phase::Scheduled;
@@ -177,24 +202,42 @@ impl<P: Process> Cell<P> {
     }
 
     /// The one way out of the mailbox; without an event, the actor is idle from here on.
-    fn next_event(&self) -> Option<Event<P>> {
-        let next = self.taken.lock().pop_front();
-        if next.is_some() {
-            return next;
+    #[inline]
+    fn next_event(&self, hand: &mut VecDeque<Event<P>>) -> Option<Event<P>> {
+        // Relaxed: whoever learns of the urgent event by another way than this flag has
+        // synchronized with whoever has set it.
+        if !self.is_urgent.load(Ordering::Relaxed)
+            && let Some(event) = hand.pop_front()
+        {
+            return Some(event);
         }
-        let mut state = self.mailbox.state.lock();
+        self.take_events(hand)
+    }
+
+    fn take_events(&self, hand: &mut VecDeque<Event<P>>) -> Option<Event<P>> {
         let mut taken = self.taken.lock();
+        self.is_urgent.store(false, Ordering::Relaxed);
         if taken.is_empty() {
-            std::mem::swap(&mut *taken, &mut state.arrived);
-        }
-        let next = taken.pop_front();
-        if next.is_none() {
-            state.phase = Phase::Idle;
-            for queue in [&mut *taken, &mut state.arrived] {
-                if queue.capacity() > IDLE_ROOM {
-                    *queue = VecDeque::new();
+            drop(taken);
+            let mut state = self.mailbox.state.lock();
+            taken = self.taken.lock();
+            // What is urgent may have come meanwhile.
+            if taken.is_empty() {
+                std::mem::swap(&mut *taken, &mut state.arrived);
+            }
+            if taken.is_empty() {
+                state.phase = Phase::Idle;
+                for queue in [&mut *taken, &mut state.arrived, hand] {
+                    if queue.capacity() > IDLE_ROOM {
+                        *queue = VecDeque::new();
+                    }
                 }
             }
+        }
+        let next = taken.pop_front();
+        if hand.is_empty() {
+            let more = (taken.len() / IN_SIGHT).min(IN_HAND_MAX);
+            hand.extend(taken.drain(..more));
         }
         next
     }
@@ -219,9 +262,9 @@ impl<P: Process> Cell<P> {
         let Body { process, ctx, .. } = body;
         match event {
             Event::Message(message) => {
-                ctx.set_sender(Some(message.from.clone()));
+                ctx.set_sender(&message.from);
                 let delegated = self.router.serve_message(process, ctx, message);
-                ctx.set_sender(None);
+                ctx.clear_sender();
                 if let Some((message, to)) = delegated {
                     ctx.runtime().deliver(message, &to);
                 }
@@ -251,7 +294,7 @@ impl<P: Process> Cell<P> {
     fn take_turn(&self, body: &mut Body<P>) -> Turn {
         let turn = catch_unwind(AssertUnwindSafe(|| {
             for _ in 0..EVENTS_PER_TURN_MAX {
-                let Some(event) = self.next_event() else { return Turn::Idle };
+                let Some(event) = self.next_event(&mut body.hand) else { return Turn::Idle };
                 if let Next::Ended = self.serve(body, event) {
                     return Turn::Ended;
                 }
@@ -283,10 +326,11 @@ impl<P: Process> Cell<P> {
 
     /// The order is upstream's: refuse new events, drop what waits, forget the id, tell those who
     /// linked, release those who wait.
-    fn clean_up(&self, body: Body<P>) {
+    fn clean_up(&self, mut body: Body<P>) {
         crate::vlog!(2, "Cleaning up {}", self.upid);
         let Rest { events, waiters } = self.close();
-        events.into_iter().for_each(|event| self.refuse(event));
+        let hand = std::mem::take(&mut body.hand);
+        hand.into_iter().chain(events).for_each(|event| self.refuse(event));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
             self.report_panic(&*panic);
         }
@@ -316,8 +360,12 @@ impl<P: Process> AnyCell for Cell<P> {
         self.enqueue(event.into());
     }
 
+    fn deliver_all(&self, messages: &mut Vec<Message>) {
+        self.insert(messages.drain(..).map(Event::Message), Inject::Back);
+    }
+
     fn terminate(&self, inject: Inject) {
-        self.insert(Event::Terminate, inject);
+        self.insert([Event::Terminate], inject);
     }
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {

@@ -75,6 +75,11 @@ impl Upid {
         &NOBODY
     }
 
+    /// Whether both are equal and share their memory: a cheap comparison that may miss.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.id, &other.id) && self.address == other.address
+    }
+
     /// Whether nothing at all is known: id, ip and port are all missing.
     ///
     /// This is not the opposite of [`Upid::is_valid`]. Upstream: `UPID::operator!`.
@@ -181,6 +186,11 @@ pub enum NotAPid {
     /// A host name where only an address will do.
     #[error("'{0}' is not an IPv4 address")]
     NotALiteral(Box<str>),
+}
+
+/// Whether reading a pid writes a line, so that what was read before has to be read again.
+pub(crate) fn logs_parsing() -> bool {
+    crate::vlog_is_on!(2)
 }
 
 /// The blanks that separate words in C, which are more than Rust's ASCII white space.

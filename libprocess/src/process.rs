@@ -41,16 +41,28 @@ pub trait Process: Sized + Send + 'static {
 pub struct Ctx<P: Process> {
     pid: Pid<P>,
     runtime: Runtime,
-    from: Option<Upid>,
+    /// The sender of the last message.
+    from: Upid,
+    /// Whether that message is being handled.
+    has_sender: bool,
 }
 
 impl<P: Process> Ctx<P> {
     pub(crate) fn new(pid: Pid<P>, runtime: Runtime) -> Self {
-        Self { pid, runtime, from: None }
+        Self { pid, runtime, from: Upid::empty(), has_sender: false }
     }
 
-    pub(crate) fn set_sender(&mut self, from: Option<Upid>) {
-        self.from = from;
+    /// A message of `from` is about to be handled.
+    pub(crate) fn set_sender(&mut self, from: &Upid) {
+        // One actor often sends many in a row.
+        if !self.from.is_same(from) {
+            self.from = from.clone();
+        }
+        self.has_sender = true;
+    }
+
+    pub(crate) fn clear_sender(&mut self) {
+        self.has_sender = false;
     }
 
     /// The actor's own typed address.
@@ -65,7 +77,7 @@ impl<P: Process> Ctx<P> {
 
     /// The sender of the message being handled; the empty pid otherwise. Upstream: `from`.
     pub fn from(&self) -> &Upid {
-        self.from.as_ref().unwrap_or_else(|| Upid::nobody())
+        if self.has_sender { &self.from } else { Upid::nobody() }
     }
 
     /// The runtime that the actor lives in.

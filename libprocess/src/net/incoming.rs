@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use actix_web::body::{BodySize, MessageBody};
@@ -20,13 +21,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
-use crate::event::{Message, Untyped};
+use crate::event::Message;
 use crate::http::server::Site;
+use crate::mailbox::AnyCell;
 use crate::net::resolve::resolve;
 use crate::net::stream::Stream;
 use crate::pid::{Parsed, Upid};
-use crate::runtime::WeakRuntime;
 use crate::runtime::engine::Pace;
+use crate::runtime::{Runtime, WeakRuntime};
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
 use crate::wire::encode::{self, Answer, Length};
 
@@ -65,6 +67,43 @@ struct Work(JoinHandle<Option<ServiceResponse>>);
 impl Drop for Work {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// The most messages that wait here for others to the same actor.
+const MAIL_MAX: usize = 64;
+
+/// Messages that came together for one actor, on their way into its mailbox.
+#[derive(Default)]
+struct Mail {
+    to: Option<(Arc<str>, Arc<dyn AnyCell>)>,
+    messages: Vec<Message>,
+}
+
+impl Mail {
+    /// Turns to the actor of that id; false if there is none.
+    fn is_for(&mut self, id: &Arc<str>, runtime: &Runtime) -> bool {
+        if self.to.as_ref().is_some_and(|(current, _)| current == id) {
+            return true;
+        }
+        self.deliver();
+        self.to = runtime.cell(id).map(|cell| (id.clone(), cell));
+        self.to.is_some()
+    }
+
+    fn add(&mut self, message: Message) {
+        self.messages.push(message);
+        if self.messages.len() == MAIL_MAX {
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        if let Some((_, cell)) = &self.to
+            && !self.messages.is_empty()
+        {
+            cell.deliver_all(&mut self.messages);
+        }
     }
 }
 
@@ -143,11 +182,24 @@ impl Connection {
 
     /// Acts on everything that is complete.
     async fn handle_items(&mut self) {
+        let mut mail = Mail::default();
         while !self.deaf {
             match self.decoder.decode() {
-                Ok(None) => return,
-                Ok(Some(Item::Message(message))) => self.handle_message(message).await,
-                Ok(Some(Item::Http(request))) => self.handle_request(*request),
+                Ok(None) => break,
+                Ok(Some(Item::Message(message))) => {
+                    let from = match self.resolved(&message.from) {
+                        Some(from) => from,
+                        None => {
+                            mail.deliver();
+                            self.resolve(&message.from).await
+                        }
+                    };
+                    self.handle_message(message, from, &mut mail);
+                }
+                Ok(Some(Item::Http(request))) => {
+                    mail.deliver();
+                    self.handle_request(*request);
+                }
                 Ok(Some(Item::BadTarget { path, user_agent })) => crate::vlog!(
                     1,
                     "Failed to handle libprocess message: POST {path} (User-Agent: {user_agent})"
@@ -158,31 +210,24 @@ impl Connection {
                 }
             }
         }
+        mail.deliver();
     }
 
-    async fn handle_message(&mut self, message: Decoded) {
-        let from = self.resolve(message.from).await;
+    fn handle_message(&mut self, message: Decoded, from: Upid, mail: &mut Mail) {
         let Some(runtime) = self.runtime.upgrade() else { return };
         let Decoded { name, body, reply, .. } = message;
         let to = Upid::new(message.to_id, runtime.address());
         crate::vlog!(2, "Parsed message name '{name}' for {to} from {from}");
-        let answer = match runtime.cell(&to.id) {
-            Some(cell) => {
-                let message = Message { from, name: name.clone().into(), body };
-                if runtime.traffic().admits(&message, &to) {
-                    cell.deliver(Untyped::Message(message));
-                }
-                crate::vlog!(2, "Accepted libprocess message to /{}/{name}", to.id);
-                Answer::Accepted
+        let answer = if mail.is_for(&to.id, &runtime) {
+            let message = Message { from, name: name.clone().into(), body };
+            if runtime.traffic().admits(&message, &to) {
+                mail.add(message);
             }
-            None => {
-                crate::vlog!(
-                    1,
-                    "Failed to handle libprocess message to /{}/{name}: not found",
-                    to.id
-                );
-                Answer::NotFound
-            }
+            crate::vlog!(2, "Accepted libprocess message to /{}/{name}", to.id);
+            Answer::Accepted
+        } else {
+            crate::vlog!(1, "Failed to handle libprocess message to /{}/{name}: not found", to.id);
+            Answer::NotFound
         };
         if let Reply::Answer { keep_alive } = reply {
             self.deaf |= !keep_alive;
@@ -190,19 +235,20 @@ impl Connection {
         }
     }
 
-    /// A sender given by host name is looked up once as long as it stays the same.
-    async fn resolve(&mut self, from: Parsed) -> Upid {
-        match from {
-            Parsed::Upid(upid) => upid,
-            named => match &self.sender {
-                Some((last, upid)) if *last == named => upid.clone(),
-                _ => {
-                    let upid = resolve(named.clone()).await;
-                    self.sender = Some((named, upid.clone()));
-                    upid
-                }
-            },
+    /// The sender, unless a name service has to be asked: a host name is looked up once as long
+    /// as it stays the same.
+    fn resolved(&self, from: &Parsed) -> Option<Upid> {
+        match (from, &self.sender) {
+            (Parsed::Upid(upid), _) => Some(upid.clone()),
+            (named, Some((last, upid))) if last == named => Some(upid.clone()),
+            _ => None,
         }
+    }
+
+    async fn resolve(&mut self, from: &Parsed) -> Upid {
+        let upid = resolve(from.clone()).await;
+        self.sender = Some((from.clone(), upid.clone()));
+        upid
     }
 
     fn handle_request(&mut self, request: HttpRequest) {

@@ -5,11 +5,12 @@
 //!
 //! Upstream: `SocketManager`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use foldhash::HashMap;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
@@ -89,9 +90,13 @@ impl Connection {
             queue.overflown = true;
             return Queued::Yes;
         }
+        // Otherwise the task comes back by itself.
+        let may_wait = queue.bytes.is_empty() && !queue.sending;
         encode::encode_message(to, &message.name, &message.from, &message.body, &mut queue.bytes);
         drop(queue);
-        self.changed.notify_one();
+        if may_wait {
+            self.changed.notify_one();
+        }
         Queued::Yes
     }
 

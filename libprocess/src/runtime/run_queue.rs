@@ -1,19 +1,18 @@
-//! The actors that wait for a thread, in order, and the threads that wait for an actor.
-//! Called by `mailbox` through the runtime's cells, and by the workers that `threads` starts.
-//! Never runs an actor itself.
+//! The actors that wait for a thread, and the threads that wait for an actor.
+//! Called by `threads` only. Never knows what an actor does.
 //!
 //! An actor that another actor has woken is best served by the thread that woke it, next: what
-//! was just written is in that processor's cache, and nobody has to be roused. So a sleeping
-//! worker is roused at once only for what comes from outside the workers. For the rest one worker
-//! keeps watch: it takes what has waited for a while, because the others have more to do than
-//! they can, or one of them does something long.
+//! was just written is in that processor's cache, and nobody has to be roused. So each worker has
+//! a queue of its own, and a sleeping worker is roused at once only for what comes from outside.
+//! For the rest one worker keeps watch over the others: it takes what has waited for a while,
+//! because they have more to do than they can, or do something long.
 //!
 //! Upstream: `ProcessManager::runq`, `ProcessManager::enqueue` and `dequeue`.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -28,15 +27,18 @@ const WATCH: Duration = Duration::from_micros(50);
 const TURNS_IN_A_ROW: u32 = 64;
 
 thread_local! {
-    /// The queue, by its address, that this thread takes actors from.
-    static WORKS_FOR: Cell<usize> = const { Cell::new(0) };
+    /// The run queue, by its address, that this thread works for, and which of its workers it is.
+    static WORKER: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
 }
+
+type Waiting = Arc<dyn AnyCell>;
 
 #[derive(Default)]
 struct State {
-    cells: VecDeque<Arc<dyn AnyCell>>,
-    /// How many actors have been taken out so far.
-    taken: u64,
+    /// Woken from outside.
+    outside: VecDeque<Waiting>,
+    /// Woken by each of the workers, and when.
+    woken: Vec<VecDeque<(Waiting, Instant)>>,
     /// Workers that sleep and have not been roused.
     asleep: usize,
     watch: Watch,
@@ -53,16 +55,58 @@ enum Watch {
     Kept,
 }
 
+/// What a worker does next.
+enum Next {
+    Run(Waiting),
+    /// Something waits that is for another worker, unless it waits for long.
+    Watch,
+    Sleep,
+    End,
+}
+
 impl State {
-    fn take(&mut self) -> Option<Arc<dyn AnyCell>> {
-        let cell = self.cells.pop_front()?;
-        self.taken += 1;
-        Some(cell)
+    fn next(&mut self, worker: usize, turn: u32) -> Next {
+        if self.closed {
+            return Next::End;
+        }
+        let own = |state: &mut Self| state.woken[worker].pop_front().map(|(cell, _)| cell);
+        // Neither may keep the other waiting.
+        let found = if turn.is_multiple_of(2) {
+            own(self).or_else(|| self.outside.pop_front())
+        } else {
+            self.outside.pop_front().or_else(|| own(self))
+        };
+        match found {
+            Some(cell) => Next::Run(cell),
+            None => self.look_after_others(),
+        }
     }
 
-    /// How many actors have been put in so far.
-    fn added(&self) -> u64 {
-        self.taken + self.cells.len() as u64
+    fn look_after_others(&mut self) -> Next {
+        let oldest = |queue: &&mut VecDeque<(Waiting, Instant)>| queue.front().map(|(_, at)| *at);
+        let queues = self.woken.iter_mut().filter(|queue| !queue.is_empty());
+        let Some(queue) = queues.min_by_key(oldest) else { return Next::Sleep };
+        let taken = queue.pop_front_if(|(_, since)| since.elapsed() >= WATCH);
+        if let Some((cell, _)) = taken {
+            return Next::Run(cell);
+        }
+        if self.watch == Watch::Kept { Next::Sleep } else { Next::Watch }
+    }
+
+    fn is_anyone_left(&self) -> bool {
+        !self.outside.is_empty() || self.woken.iter().any(|queue| !queue.is_empty())
+    }
+
+    /// Whether a sleeping worker is to be roused for an actor just put in.
+    fn rouses(&mut self, from_outside: bool) -> bool {
+        if self.asleep == 0 || (!from_outside && self.watch != Watch::Nobody) {
+            return false;
+        }
+        if !from_outside {
+            self.watch = Watch::Called;
+        }
+        self.asleep -= 1;
+        true
     }
 }
 
@@ -73,102 +117,91 @@ pub(super) struct RunQueue {
     rouse: Semaphore,
 }
 
-impl Default for RunQueue {
-    fn default() -> Self {
-        Self { state: Mutex::default(), rouse: Semaphore::new(0) }
-    }
-}
-
 impl RunQueue {
-    /// Puts an actor behind all that wait; false if nobody runs any more.
+    pub(super) fn new(workers: usize) -> Self {
+        let woken = std::iter::repeat_with(VecDeque::new).take(workers).collect();
+        Self { state: Mutex::new(State { woken, ..State::default() }), rouse: Semaphore::new(0) }
+    }
+
+    /// Puts an actor behind those that wait; false if nobody runs any more.
     pub(super) fn push(&self, cell: Arc<dyn AnyCell>) -> bool {
+        let worker = self.worker_here();
         let mut state = self.state.lock();
         if state.closed {
             return false;
         }
-        state.cells.push_back(cell);
-        if state.asleep == 0 {
-            return true;
+        match worker {
+            Some(worker) => state.woken[worker].push_back((cell, Instant::now())),
+            None => state.outside.push_back(cell),
         }
-        if self.is_worked_here() {
-            if state.watch != Watch::Nobody {
-                return true;
-            }
-            state.watch = Watch::Called;
+        if state.rouses(worker.is_none()) {
+            drop(state);
+            self.rouse.add_permits(1);
         }
-        state.asleep -= 1;
-        drop(state);
-        self.rouse.add_permits(1);
         true
     }
 
-    /// Whether this thread is one of the queue's workers.
-    fn is_worked_here(&self) -> bool {
-        WORKS_FOR.get() == self.address()
+    /// Which of the queue's workers this thread is, if any.
+    fn worker_here(&self) -> Option<usize> {
+        let (queue, worker) = WORKER.get();
+        (queue == self.address()).then_some(worker)
     }
 
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Serves actors on this thread until the queue is closed. `idle` is called before the thread
-    /// sleeps.
-    pub(super) async fn work(&self, activity: &Activity, idle: impl Fn()) {
-        WORKS_FOR.set(self.address());
-        let mut turns = 0;
-        while let Some(cell) = self.next(&idle).await {
+    /// Serves actors on this thread, as the given worker, until the queue is closed. `idle` is
+    /// called before the thread sleeps.
+    pub(super) async fn work(&self, worker: usize, activity: &Activity, idle: impl Fn()) {
+        WORKER.set((self.address(), worker));
+        let mut turn = 0_u32;
+        while let Some(cell) = self.next(worker, turn, &idle).await {
             cell.run();
             activity.end();
-            turns += 1;
-            if turns % TURNS_IN_A_ROW == 0 {
+            turn = turn.wrapping_add(1);
+            if turn.is_multiple_of(TURNS_IN_A_ROW) {
                 tokio::task::yield_now().await;
             }
         }
-        WORKS_FOR.set(0);
+        WORKER.set((0, 0));
     }
 
-    async fn next(&self, idle: &impl Fn()) -> Option<Arc<dyn AnyCell>> {
+    async fn next(&self, worker: usize, turn: u32, idle: &impl Fn()) -> Option<Waiting> {
+        let (mut keeps_watch, mut was_roused) = (false, false);
         loop {
-            {
+            let (next, calls) = {
                 let mut state = self.state.lock();
-                if state.closed {
-                    return None;
+                if keeps_watch || (was_roused && state.watch == Watch::Called) {
+                    state.watch = Watch::Nobody;
                 }
-                if let Some(cell) = state.take() {
-                    return Some(cell);
+                let next = state.next(worker, turn);
+                match next {
+                    Next::Watch => state.watch = Watch::Kept,
+                    Next::Sleep => state.asleep += 1,
+                    Next::Run(_) | Next::End => {}
                 }
-                state.asleep += 1;
+                // Somebody else is to watch over what is left.
+                let is_left = keeps_watch && matches!(next, Next::Run(_)) && state.is_anyone_left();
+                (next, is_left && state.rouses(false))
+            };
+            if calls {
+                self.rouse.add_permits(1);
             }
-            idle();
-            // An error means that the queue has been closed, as seen above.
-            if let Ok(roused) = self.rouse.acquire().await {
-                roused.forget();
+            (keeps_watch, was_roused) = (matches!(next, Next::Watch), matches!(next, Next::Sleep));
+            match next {
+                Next::Run(cell) => return Some(cell),
+                Next::End => return None,
+                // On purpose without giving the thread back: it has nothing else to do.
+                Next::Watch => std::thread::sleep(WATCH),
+                Next::Sleep => {
+                    idle();
+                    // An error means that the queue has been closed, as the next look shows.
+                    if let Ok(roused) = self.rouse.acquire().await {
+                        roused.forget();
+                    }
+                }
             }
-            if let Some(cell) = self.keep_watch() {
-                return Some(cell);
-            }
-        }
-    }
-
-    /// If called to keep watch, does so until nobody waits, or somebody has waited too long.
-    fn keep_watch(&self) -> Option<Arc<dyn AnyCell>> {
-        let mut seen = {
-            let mut state = self.state.lock();
-            if state.watch != Watch::Called {
-                return None;
-            }
-            state.watch = Watch::Kept;
-            state.added()
-        };
-        loop {
-            // On purpose without giving the thread back: it has nothing else to do.
-            std::thread::sleep(WATCH);
-            let mut state = self.state.lock();
-            if state.taken < seen || state.cells.is_empty() || state.closed {
-                state.watch = Watch::Nobody;
-                return state.take();
-            }
-            seen = state.added();
         }
     }
 
@@ -176,9 +209,9 @@ impl RunQueue {
     pub(super) fn close(&self) {
         let waiting = {
             let mut state = self.state.lock();
-            state.closed = true;
-            state.asleep = 0;
-            std::mem::take(&mut state.cells)
+            let workers = state.woken.len();
+            let woken = std::iter::repeat_with(VecDeque::new).take(workers).collect();
+            std::mem::replace(&mut *state, State { woken, closed: true, ..State::default() })
         };
         self.rouse.close();
         // Only now: an actor that ends here may send.

@@ -47,13 +47,13 @@ impl Threads {
         let (system, io, workers) = start.recv().map_err(|_| StartError::NoThreads)?;
         let (open, closed) = watch::channel(());
         let open = Mutex::new(Some(open));
-        let run_queue = Arc::default();
+        let run_queue = Arc::new(RunQueue::new(workers.len()));
         Ok(Self { system, io, workers, run_queue, open, closed })
     }
 
     /// Lets every worker serve actors for as long as the runtime lives.
     pub(crate) fn work(&self, activity: &Activity, runtime: &WeakRuntime) {
-        for worker in &self.workers {
+        for (number, worker) in self.workers.iter().enumerate() {
             let (queue, activity) = (self.run_queue.clone(), activity.clone());
             let runtime = runtime.clone();
             worker.spawn(async move {
@@ -62,7 +62,7 @@ impl Threads {
                         runtime.clear_at_hand();
                     }
                 };
-                queue.work(&activity, idle).await;
+                queue.work(number, &activity, idle).await;
             });
         }
     }

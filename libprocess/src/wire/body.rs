@@ -20,7 +20,7 @@ const MAX_CHUNK_LINE_BYTES: usize = 4096;
 const MAX_RESERVED_BYTES: u64 = 1 << 20;
 
 /// Where a body ends, and how much of it is to come.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Framing {
     /// So many bytes up to the end.
     Length(u64),
@@ -185,6 +185,12 @@ enum Gathered {
 impl Body {
     pub(super) fn new(framing: Framing, coding: Coding) -> Self {
         Self { framing, coding, gathered: Gathered::One(Bytes::new()) }
+    }
+
+    /// The framing of a body that is taken as it is; none once it has begun to arrive.
+    pub(super) fn plain_framing(&self) -> Option<Framing> {
+        let has_begun = !matches!(&self.gathered, Gathered::One(first) if first.is_empty());
+        (self.coding == Coding::Identity && !has_begun).then_some(self.framing)
     }
 
     /// Reads on in `buf`; gives the body once it is complete.

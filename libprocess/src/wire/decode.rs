@@ -20,6 +20,7 @@ pub use super::head::Version;
 
 use super::body::{Body, Coding, Framing};
 use super::head::{Head, RequestLine};
+use super::memo::{Found, Memo};
 use super::percent::{self, MalformedEscape};
 use crate::pid::{Parsed, Upid};
 
@@ -161,6 +162,7 @@ pub enum DecodeError {
 pub struct Decoder {
     buf: BytesMut,
     head: Head,
+    memo: Memo,
     state: State,
 }
 
@@ -210,6 +212,7 @@ impl Decoder {
         if let Err(error) = decoded {
             self.state = State::Failed(error);
             self.buf = BytesMut::new();
+            self.memo = Memo::default();
         }
         decoded
     }
@@ -242,8 +245,18 @@ impl Decoder {
         if self.buf.is_empty() {
             return Ok(false);
         }
+        if self.head.is_fresh()
+            && let Some(Found { len, subject, body, last }) = self.memo.find(&self.buf)
+        {
+            self.state = State::Body { subject, body, last };
+            self.buf.advance(len);
+            return Ok(true);
+        }
         let Some((line, len)) = self.head.read(&self.buf)? else { return Ok(false) };
         self.state = interpret(&self.head, line, &self.buf[..len])?;
+        if let State::Body { subject, body, last } = &self.state {
+            self.memo.keep(&self.buf[..len], subject, body, *last);
+        }
         self.buf.advance(len);
         self.head.reset();
         Ok(true)

@@ -22,17 +22,13 @@ pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut
     out.reserve(FIXED_BYTES + to.id.len() + name.len() + 2 * from.id.len() + body.len());
     // An empty id would leave two slashes.
     let slash = if to.id.is_empty() { "" } else { "/" };
-    write(
-        out,
-        format_args!(
-            "POST {slash}{}/{name} HTTP/1.1\r\n\
-             User-Agent: libprocess/{from}\r\n\
-             Libprocess-From: {from}\r\n\
-             Connection: Keep-Alive\r\n\
-             Host: \r\n",
-            to.id
-        ),
-    );
+    for text in ["POST ", slash, &to.id, "/", name, " HTTP/1.1\r\nUser-Agent: libprocess/"] {
+        out.put_slice(text.as_bytes());
+    }
+    put_upid(from, out);
+    out.put_slice(b"\r\nLibprocess-From: ");
+    put_upid(from, out);
+    out.put_slice(b"\r\nConnection: Keep-Alive\r\nHost: \r\n");
     if body.is_empty() {
         out.put_slice(b"\r\n");
         return;
@@ -40,6 +36,20 @@ pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut
     out.put_slice(b"Transfer-Encoding: chunked\r\n\r\n");
     encode_chunk(body, out);
     encode_last_chunk(out);
+}
+
+/// As [`Upid`] is displayed, without the machinery of formatting: this is done for each message.
+fn put_upid(upid: &Upid, out: &mut BytesMut) {
+    out.put_slice(upid.id.as_bytes());
+    let mut number = itoa::Buffer::new();
+    let mut separator = b"@";
+    for octet in upid.address.ip.octets() {
+        out.put_slice(separator);
+        out.put_slice(number.format(octet).as_bytes());
+        separator = b".";
+    }
+    out.put_slice(b":");
+    out.put_slice(number.format(upid.address.port).as_bytes());
 }
 
 /// Appends a request up to its body; a field that states the body's length is among the headers
@@ -119,9 +129,17 @@ pub fn encode_chunk(data: &[u8], out: &mut BytesMut) {
     if data.is_empty() {
         return;
     }
-    write(out, format_args!("{:x}\r\n", data.len()));
+    put_hexadecimal(data.len(), out);
+    out.put_slice(b"\r\n");
     out.put_slice(data);
     out.put_slice(b"\r\n");
+}
+
+fn put_hexadecimal(number: usize, out: &mut BytesMut) {
+    let digits = (usize::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    for digit in (0..digits).rev() {
+        out.put_u8(b"0123456789abcdef"[number >> (4 * digit) & 0xf]);
+    }
 }
 
 /// Appends the end of a chunked body.
@@ -292,6 +310,16 @@ mod tests {
         check(503, "Service Unavailable");
         check(504, "Gateway Time-out");
         check(505, "HTTP Version not supported");
+    }
+
+    #[test]
+    fn sizes_of_chunks() {
+        let check = |number, expected: &str| check(|out| put_hexadecimal(number, out), expected);
+        check(0, "0");
+        check(15, "f");
+        check(16, "10");
+        check(0x9abc, "9abc");
+        check(usize::MAX, "ffffffffffffffff");
     }
 
     #[test]

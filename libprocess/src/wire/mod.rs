@@ -10,3 +10,4 @@ pub mod response;
 
 mod body;
 mod head;
+mod memo;
