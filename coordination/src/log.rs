@@ -37,12 +37,15 @@ mod writer;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use libprocess::{Inject, Pid, Runtime, Upid};
 use tokio::sync::{oneshot, watch};
+
+use crate::group::GroupError;
 
 pub use self::coordinator::Full;
 pub use self::message::LAST_POSITION;
@@ -83,7 +86,6 @@ pub struct Entry {
 }
 
 /// How a log is kept.
-#[derive(Debug)]
 pub struct Config {
     /// How many replicas make a majority: `q` of `2q - 1`. At least 1.
     pub quorum: usize,
@@ -111,6 +113,7 @@ pub struct Log {
     peers: Peers,
     process: Pid<LogProcess>,
     recovered: watch::Receiver<Recovered>,
+    expelled: watch::Receiver<Option<GroupError>>,
     files_closed: Option<oneshot::Receiver<Infallible>>,
 }
 
@@ -144,14 +147,16 @@ impl Log {
         let peers =
             Peers { runtime: runtime.clone(), quorum, members, replica: OwnReplica::new(replica) };
         let (recovering, recovered) = watch::channel(None);
-        let recovering = Arc::new(recovering);
+        let (expelling, expelled) = watch::channel(None);
+        let (recovering, expelling) = (Arc::new(recovering), Arc::new(expelling));
         let process = runtime.spawn_numbered("log", || LogProcess {
             peers: peers.clone(),
             network: network.clone(),
             auto_initialize,
             recovered: recovering.clone(),
+            expelled: expelling.clone(),
         });
-        Ok(Log { peers, process, recovered, files_closed: Some(files_closed) })
+        Ok(Log { peers, process, recovered, expelled, files_closed: Some(files_closed) })
     }
 
     /// The own replica, as peers know it. Upstream: `Replica::pid`.
@@ -165,6 +170,18 @@ impl Log {
     /// When it never will.
     pub async fn recovered(&self) -> Result<(), RecoverError> {
         recovered(&mut self.recovered.clone()).await
+    }
+
+    /// Completes when the own replica cannot be in its group of ZooKeeper's any more, nor see the
+    /// others: nobody can write then, and a new log is needed. Upstream ends the process.
+    pub fn expelled(&self) -> impl Future<Output = GroupError> + Send + 'static {
+        let mut expelled = self.expelled.clone();
+        async move {
+            match expelled.wait_for(Option::is_some).await {
+                Ok(error) => error.clone().unwrap_or(GroupError::Closed),
+                Err(_) => GroupError::Closed,
+            }
+        }
     }
 
     /// A reader of it.

@@ -9,26 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libprocess::{Address, Upid};
 use tokio::sync::watch;
 
+use crate::group::Group;
+
 /// Where the other replicas are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Network {
     /// There is no other one: a log of one replica.
     Alone,
     /// These, for ever.
     Fixed(BTreeSet<Upid>),
-    /// Those that are in here; they may change.
-    Watched(watch::Receiver<BTreeSet<Upid>>),
-}
-
-impl Network {
-    /// The replicas at first, without the own one.
-    pub(crate) fn now(&self) -> BTreeSet<Upid> {
-        match self {
-            Network::Alone => BTreeSet::new(),
-            Network::Fixed(members) => members.clone(),
-            Network::Watched(members) => members.borrow().clone(),
-        }
-    }
+    /// Those that have joined this group of ZooKeeper's, as the own one does.
+    Group(Group),
 }
 
 /// The replicas as they are now, the own one among them. Clones see the same.
