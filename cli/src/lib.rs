@@ -5,3 +5,4 @@ pub mod execute;
 mod hdfs;
 
 pub mod local;
+pub mod log;
