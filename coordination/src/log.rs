@@ -222,3 +222,5 @@ async fn recovered(recovered: &mut watch::Receiver<Recovered>) -> Result<(), Rec
 
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tests;

@@ -273,7 +273,9 @@ impl Acceptor {
             warn!("Dropping learned notice for position {position} from {from}: {why}");
             return Step::default();
         }
-        if position < self.begin {
+        if !self.is_missing(position) {
+            // What is known needs not be written again; and where others have truncated, a notice
+            // may tell of a NOP, which must not replace a truncation that we begin with.
             return Step::default();
         }
         Step { change: Some(Change::Action(action.clone())), reply: None }
@@ -286,7 +288,8 @@ impl Acceptor {
         let votes = self.status == Status::Voting;
         Step::reply(Reply::Recover(RecoverResponse {
             status: self.status.into(),
-            begin: votes.then_some(self.begin),
+            // A tombstone may have put the beginning behind the end, which nobody expects.
+            begin: votes.then_some(self.begin.min(self.end)),
             end: votes.then_some(self.end),
         }))
     }
