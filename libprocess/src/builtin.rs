@@ -10,6 +10,7 @@ mod metrics;
 mod processes;
 mod profiler;
 mod system;
+mod trace;
 mod version;
 
 use crate::runtime::config::Config;
@@ -23,6 +24,7 @@ pub(crate) fn spawn_all(runtime: &Runtime, config: &Config) -> Result<(), Alread
     runtime.spawn("profiler", profiler::Profiler)?;
     runtime.spawn("system", system::System)?;
     runtime.spawn("__processes__", processes::Processes)?;
+    runtime.spawn("__trace__", trace::Trace)?;
     if !config.version.is_empty() {
         runtime.spawn("version", version::Version::new(&config.version))?;
     }

@@ -14,6 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use crate::trace::{EventId, cause};
+
 /// A point in time: nanoseconds since the epoch, in UTC. Prints as
 /// `YYYY-MM-DD HH:MM:SS[.nnnnnnnnn]+00:00`. Upstream: `process::Time`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,7 +115,8 @@ struct State {
     /// All that was ever advanced; it stays when the clock is resumed.
     advanced: Duration,
     serial: u64,
-    timers: BTreeMap<(Time, u64), Callback>,
+    /// With the event that set each.
+    timers: BTreeMap<(Time, u64), (EventId, Callback)>,
 }
 
 impl State {
@@ -121,7 +124,7 @@ impl State {
         self.paused.unwrap_or_else(|| Time::of_the_system() + self.advanced)
     }
 
-    fn take_due(&mut self) -> Vec<Callback> {
+    fn take_due(&mut self) -> Vec<(EventId, Callback)> {
         let now = self.now();
         let mut later = self.timers.split_off(&(now, u64::MAX));
         std::mem::swap(&mut later, &mut self.timers);
@@ -203,7 +206,7 @@ impl Clock {
         let serial = state.serial;
         state.serial += 1;
         let is_first = state.timers.keys().next().is_none_or(|&(first, _)| expiry < first);
-        state.timers.insert((expiry, serial), callback);
+        state.timers.insert((expiry, serial), (cause::current(), callback));
         drop(state);
         if is_first {
             self.changed.notify_one();
@@ -249,7 +252,10 @@ impl Clock {
         if !due.is_empty() {
             crate::vlog!(3, "Handling timers up to {}", self.now());
         }
-        due.into_iter().for_each(|callback| callback());
+        for (cause, callback) in due {
+            let _working = cause::enter(cause);
+            callback();
+        }
     }
 
     /// Fires timers as real time passes; runs for as long as the runtime does.

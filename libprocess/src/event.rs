@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::http::{Request, Response};
 use crate::pid::Upid;
 use crate::process::{Ctx, Process};
+use crate::trace::{Kind, Record};
 
 /// The name of a message, a full protobuf type name as a rule. Clones are cheap, and those of a
 /// name that stands in the program touch no memory that threads share.
@@ -99,6 +101,13 @@ pub(crate) struct Message {
     pub(crate) body: Bytes,
 }
 
+impl Message {
+    /// What the trace keeps of it on its way to `to`.
+    pub(crate) fn record(&self, kind: Kind, to: &Upid) -> Record {
+        Record::new(kind, &self.from, to, self.name.clone()).of(self.body.len())
+    }
+}
+
 /// How many types' names a thread has at hand.
 const AT_HAND: usize = 64;
 
@@ -151,7 +160,8 @@ pub(crate) type Thunk<P> = Box<dyn FnOnce(&mut P, &mut Ctx<P>) + Send>;
 /// What waits in the mailbox of an actor of type `P`.
 pub(crate) enum Event<P: Process> {
     Message(Message),
-    Dispatch(Thunk<P>),
+    /// With the type of the closure, as a name for it.
+    Dispatch(&'static str, Thunk<P>),
     Http(HttpEvent),
     Exited(Upid),
     Terminate,
@@ -185,6 +195,27 @@ pub(crate) enum Summary {
 }
 
 impl<P: Process> Event<P> {
+    /// What the trace keeps of it when it is queued for `to`.
+    pub(crate) fn record(&self, to: &Upid) -> Record {
+        let nobody = Upid::nobody();
+        match self {
+            Event::Message(message) => message.record(Kind::Message, to),
+            Event::Dispatch(name, _) => Record::new(Kind::Call, nobody, to, Name::of_static(name)),
+            Event::Http(HttpEvent { request, .. }) => {
+                let name = format!("{} {}", request.method, request.path).into();
+                let client = match request.client {
+                    Some(SocketAddr::V4(client)) => Upid::new("", client.into()),
+                    _ => Upid::empty(),
+                };
+                Record::new(Kind::Request, &client, to, name).of(request.body.len())
+            }
+            Event::Exited(from) => Record::new(Kind::Exited, from, to, Name::of_static("exited")),
+            Event::Terminate => {
+                Record::new(Kind::Terminate, nobody, to, Name::of_static("terminate"))
+            }
+        }
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         match self {
             Event::Message(message) => Summary::Message {
@@ -192,7 +223,7 @@ impl<P: Process> Event<P> {
                 from: message.from.clone(),
                 body: message.body.clone(),
             },
-            Event::Dispatch(_) => Summary::Dispatch,
+            Event::Dispatch(..) => Summary::Dispatch,
             Event::Http(event) => Summary::Http {
                 method: event.request.method.to_string(),
                 url: event.request.path.clone(),

@@ -35,6 +35,8 @@ mod reap;
 pub mod subprocess;
 
 pub mod simulation;
+pub(crate) mod trace;
+
 pub mod testing;
 
 pub use event::Name;

@@ -12,12 +12,13 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::event::{Event, HttpEvent, Message, Summary, Untyped};
+use crate::event::{Event, HttpEvent, Message, Name, Summary, Untyped};
 use crate::http::{Response, serve_reply};
 use crate::pid::Upid;
 use crate::process::{Ctx, Inject, Pid, Process, Waiting};
 use crate::router::{Router, Routes};
 use crate::runtime::{Runtime, WeakRuntime};
+use crate::trace::{EventId, Kind, Meter, Outcome, Record, Tracer, Watch, cause};
 
 /// How many events an actor may serve before others get their turn on the thread.
 const EVENTS_PER_TURN_MAX: usize = 512;
@@ -48,9 +49,15 @@ struct Mailbox<P: Process> {
     state: Mutex<State<P>>,
 }
 
+/// An event with what the trace keeps of it, if it is recorded.
+struct Mail<P: Process> {
+    event: Event<P>,
+    record: Option<Box<Record>>,
+}
+
 struct State<P: Process> {
     phase: Phase,
-    arrived: VecDeque<Event<P>>,
+    arrived: VecDeque<Mail<P>>,
     waiters: Vec<oneshot::Sender<()>>,
 }
 
@@ -59,19 +66,14 @@ struct Body<P: Process> {
     ctx: Ctx<P>,
     initialized: bool,
     /// What comes next, before what has been taken.
-    hand: VecDeque<Event<P>>,
+    hand: VecDeque<Mail<P>>,
+    spawned: Option<Box<Record>>,
 }
 
 /// What an actor that has ended leaves.
 struct Rest<P: Process> {
-    events: VecDeque<Event<P>>,
+    events: VecDeque<Mail<P>>,
     waiters: Vec<oneshot::Sender<()>>,
-}
-
-/// Whether an actor goes on after an event.
-enum Next {
-    GoOn,
-    Ended,
 }
 
 /// An actor of type `P` at run time.
@@ -79,10 +81,12 @@ pub(crate) struct Cell<P: Process> {
     upid: Upid,
     runtime: WeakRuntime,
     router: Arc<Router<P>>,
+    tracer: Arc<Tracer>,
+    meter: Meter,
     mailbox: Mailbox<P>,
     /// What has been taken out of the mailbox all at once, and comes before what is there. Locked
     /// for an event at a time, behind the mailbox where both are.
-    taken: Mutex<VecDeque<Event<P>>>,
+    taken: Mutex<VecDeque<Mail<P>>>,
     /// What has been taken begins with an event that comes before those in the worker's hand.
     is_urgent: AtomicBool,
     /// Locked by the one worker that runs the actor; empty once it has ended.
@@ -98,7 +102,7 @@ pub(crate) trait AnyCell: Send + Sync {
     /// Puts an event into the mailbox; an ended actor drops it.
     fn deliver(&self, event: Untyped);
     /// Puts messages into the mailbox, in order, and leaves the vector empty.
-    fn deliver_all(&self, messages: &mut Vec<Message>);
+    fn deliver_all(&self, messages: &mut Vec<(EventId, Message)>);
     fn terminate(&self, inject: Inject);
     /// Completes when the actor has ended; `None` if it has already.
     fn watch_end(&self) -> Option<oneshot::Receiver<()>>;
@@ -107,6 +111,7 @@ pub(crate) trait AnyCell: Send + Sync {
     /// Drops the actor and all that waits for it without a word.
     fn abandon(&self);
     fn waiting(&self) -> Vec<Summary>;
+    fn meter(&self) -> &Meter;
     fn routes(&self) -> &dyn Routes;
     /// Where requests line up on their way to the mailbox.
     fn door(&self) -> &tokio::sync::Mutex<()>;
@@ -117,12 +122,18 @@ impl<P: Process> Cell<P> {
     pub(crate) fn spawn(process: P, upid: Upid, runtime: &Runtime) -> Arc<Self> {
         let mut router = Router::new(runtime.schema());
         process.install(&mut router);
+        let tracer = runtime.tracer().clone();
+        let name = Name::of_static(std::any::type_name::<P>());
+        let spawned = || Record::new(Kind::Spawn, Upid::nobody(), &upid, name);
+        let spawned = tracer.note(cause::current(), spawned);
         Arc::new_cyclic(|this| {
             let ctx = Ctx::new(Pid::new(upid.clone(), this.clone()), runtime.clone());
             Cell {
                 upid,
                 runtime: runtime.downgrade(),
                 router: Arc::new(router),
+                tracer,
+                meter: Meter::default(),
                 mailbox: Mailbox {
                     state: Mutex::new(State {
                         phase: Phase::Scheduled,
@@ -137,6 +148,7 @@ impl<P: Process> Cell<P> {
                     ctx,
                     initialized: false,
                     hand: VecDeque::new(),
+                    spawned,
                 })),
                 door: tokio::sync::Mutex::default(),
                 this: this.clone(),
@@ -153,7 +165,7 @@ impl<P: Process> Cell<P> {
         let mut waiting = Waiting::default();
         self.for_each_waiting(|event| match event {
             Event::Message(_) => waiting.messages += 1,
-            Event::Dispatch(_) => waiting.dispatches += 1,
+            Event::Dispatch(..) => waiting.dispatches += 1,
             Event::Http(_) => waiting.http_requests += 1,
             Event::Exited(_) | Event::Terminate => {}
         });
@@ -163,11 +175,11 @@ impl<P: Process> Cell<P> {
     fn for_each_waiting(&self, visit: impl FnMut(&Event<P>)) {
         let state = self.mailbox.state.lock();
         let taken = self.taken.lock();
-        taken.iter().chain(&state.arrived).for_each(visit);
+        taken.iter().chain(&state.arrived).map(|mail| &mail.event).for_each(visit);
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
-        self.insert([event], Inject::Back);
+        self.insert([self.mail(event, cause::current())], Inject::Back);
     }
 
     /// Takes a message that does not come by way of the runtime.
@@ -178,21 +190,28 @@ impl<P: Process> Cell<P> {
         }
     }
 
+    /// An event with a record, if it is to be recorded.
+    #[inline]
+    fn mail(&self, event: Event<P>, cause: EventId) -> Mail<P> {
+        let record = self.tracer.note(cause, || event.record(&self.upid));
+        Mail { event, record }
+    }
+
     /// The one way into the mailbox.
     #[inline]
-    fn insert(&self, events: impl IntoIterator<Item = Event<P>>, place: Inject) {
+    fn insert(&self, mails: impl IntoIterator<Item = Mail<P>>, place: Inject) {
         let mut state = self.mailbox.state.lock();
         if state.phase == Phase::Terminating {
             drop(state);
-            return events.into_iter().for_each(|event| self.refuse(event));
+            return mails.into_iter().for_each(|mail| self.refuse(mail));
         }
         match place {
             Inject::Front => {
                 let mut taken = self.taken.lock();
-                events.into_iter().for_each(|event| taken.push_front(event));
+                mails.into_iter().for_each(|mail| taken.push_front(mail));
                 self.is_urgent.store(true, Ordering::Relaxed);
             }
-            Inject::Back => state.arrived.extend(events),
+            Inject::Back => state.arrived.extend(mails),
         }
         if state.phase == Phase::Idle {
             state.phase = Phase::Scheduled;
@@ -203,18 +222,18 @@ impl<P: Process> Cell<P> {
 
     /// The one way out of the mailbox; without an event, the actor is idle from here on.
     #[inline]
-    fn next_event(&self, hand: &mut VecDeque<Event<P>>) -> Option<Event<P>> {
+    fn next_mail(&self, hand: &mut VecDeque<Mail<P>>) -> Option<Mail<P>> {
         // Relaxed: whoever learns of the urgent event by another way than this flag has
         // synchronized with whoever has set it.
         if !self.is_urgent.load(Ordering::Relaxed)
-            && let Some(event) = hand.pop_front()
+            && let Some(mail) = hand.pop_front()
         {
-            return Some(event);
+            return Some(mail);
         }
-        self.take_events(hand)
+        self.take_mail(hand)
     }
 
-    fn take_events(&self, hand: &mut VecDeque<Event<P>>) -> Option<Event<P>> {
+    fn take_mail(&self, hand: &mut VecDeque<Mail<P>>) -> Option<Mail<P>> {
         let mut taken = self.taken.lock();
         self.is_urgent.store(false, Ordering::Relaxed);
         if taken.is_empty() {
@@ -250,26 +269,29 @@ impl<P: Process> Cell<P> {
     }
 
     /// An event that will not be served: a request is told so, all else vanishes.
-    fn refuse(&self, event: Event<P>) {
+    fn refuse(&self, mail: Mail<P>) {
         crate::vlog!(2, "Dropping event for process {}", self.upid);
-        if let Event::Http(HttpEvent { responder, .. }) = event {
+        self.tracer.lose(mail.record, Outcome::Ended);
+        if let Event::Http(HttpEvent { responder, .. }) = mail.event {
             // The client may be gone as well.
             let _ = responder.send(Response::internal_server_error());
         }
     }
 
-    fn serve(&self, body: &mut Body<P>, event: Event<P>) -> Next {
+    /// Runs the handler of an event; gives the handler's name.
+    fn serve(&self, body: &mut Body<P>, event: Event<P>) -> &str {
         let Body { process, ctx, .. } = body;
         match event {
             Event::Message(message) => {
                 ctx.set_sender(&message.from);
-                let delegated = self.router.serve_message(process, ctx, message);
+                let name = self.router.serve_message(process, ctx, message);
                 ctx.clear_sender();
-                if let Some((message, to)) = delegated {
-                    ctx.runtime().deliver(message, &to);
-                }
+                name
             }
-            Event::Dispatch(call) => call(process, ctx),
+            Event::Dispatch(name, call) => {
+                call(process, ctx);
+                name
+            }
             Event::Http(HttpEvent { request, responder }) => {
                 crate::vlog!(
                     1,
@@ -277,25 +299,34 @@ impl<P: Process> Cell<P> {
                     self.upid.id,
                     request.path
                 );
-                let reply = self.router.serve_request(process, ctx, request);
+                let (reply, name) = self.router.serve_request(process, ctx, request);
                 serve_reply(ctx.runtime(), reply, responder);
+                name
             }
-            Event::Exited(pid) => process.exited(ctx, pid),
+            Event::Exited(pid) => {
+                process.exited(ctx, pid);
+                "exited"
+            }
             Event::Terminate => {
                 process.finalize(ctx);
-                return Next::Ended;
+                "finalize"
             }
         }
-        Next::GoOn
     }
 
     /// Serves up to a turn's worth of events. A handler that panics ends its actor, without
     /// `finalize`, and nothing else.
     fn take_turn(&self, body: &mut Body<P>) -> Turn {
         let turn = catch_unwind(AssertUnwindSafe(|| {
+            let mut watch = Watch::new(&self.tracer, &self.meter, &self.upid);
             for _ in 0..EVENTS_PER_TURN_MAX {
-                let Some(event) = self.next_event(&mut body.hand) else { return Turn::Idle };
-                if let Next::Ended = self.serve(body, event) {
+                let Some(Mail { event, record }) = self.next_mail(&mut body.hand) else {
+                    return Turn::Idle;
+                };
+                let is_last = matches!(event, Event::Terminate);
+                watch.begin(record);
+                watch.end(self.serve(body, event));
+                if is_last {
                     return Turn::Ended;
                 }
             }
@@ -330,7 +361,7 @@ impl<P: Process> Cell<P> {
         crate::vlog!(2, "Cleaning up {}", self.upid);
         let Rest { events, waiters } = self.close();
         let hand = std::mem::take(&mut body.hand);
-        hand.into_iter().chain(events).for_each(|event| self.refuse(event));
+        hand.into_iter().chain(events).for_each(|mail| self.refuse(mail));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
             self.report_panic(&*panic);
         }
@@ -360,12 +391,14 @@ impl<P: Process> AnyCell for Cell<P> {
         self.enqueue(event.into());
     }
 
-    fn deliver_all(&self, messages: &mut Vec<Message>) {
-        self.insert(messages.drain(..).map(Event::Message), Inject::Back);
+    fn deliver_all(&self, messages: &mut Vec<(EventId, Message)>) {
+        let mails = messages.drain(..);
+        let mails = mails.map(|(cause, message)| self.mail(Event::Message(message), cause));
+        self.insert(mails, Inject::Back);
     }
 
     fn terminate(&self, inject: Inject) {
-        self.insert([Event::Terminate], inject);
+        self.insert([self.mail(Event::Terminate, cause::current())], inject);
     }
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
@@ -384,7 +417,13 @@ impl<P: Process> AnyCell for Cell<P> {
         crate::vlog!(2, "Resuming {} at {}", self.upid, body.ctx.now());
         if !body.initialized {
             body.initialized = true;
-            let initialize = || body.process.initialize(&mut body.ctx);
+            let spawned = body.spawned.take();
+            let initialize = || {
+                let mut watch = Watch::new(&self.tracer, &self.meter, &self.upid);
+                watch.begin(spawned);
+                body.process.initialize(&mut body.ctx);
+                watch.end("initialize");
+            };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(initialize)) {
                 self.report_panic(&*panic);
                 let body = place.take().expect("looked at just above, under the same lock");
@@ -411,6 +450,10 @@ impl<P: Process> AnyCell for Cell<P> {
         let mut summaries = Vec::new();
         self.for_each_waiting(|event| summaries.push(event.summary()));
         summaries
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     fn routes(&self) -> &dyn Routes {

@@ -150,7 +150,8 @@ impl<P: Process> Ctx<P> {
         let pid = self.pid.clone();
         self.runtime.run(async move {
             let outcome = future.await;
-            pid.tell(move |process, ctx| handler(process, ctx, outcome));
+            let name = std::any::type_name_of_val(&handler);
+            pid.call(name, move |process, ctx| handler(process, ctx, outcome));
         });
     }
 
@@ -217,8 +218,13 @@ impl<P: Process> Pid<P> {
     /// Runs `call` in the actor and drops its outcome; nothing happens if the actor is gone.
     /// Upstream: `dispatch` of a void method.
     pub fn tell(&self, call: impl FnOnce(&mut P, &mut Ctx<P>) + Send + 'static) {
+        self.call(std::any::type_name_of_val(&call), call);
+    }
+
+    /// As [`Pid::tell`], under a name for the trace.
+    fn call(&self, name: &'static str, call: impl FnOnce(&mut P, &mut Ctx<P>) + Send + 'static) {
         match self.cell.upgrade() {
-            Some(cell) => cell.enqueue(Event::Dispatch(Box::new(call))),
+            Some(cell) => cell.enqueue(Event::Dispatch(name, Box::new(call))),
             None => crate::vlog!(2, "Dropping event for process {}", self.upid),
         }
     }
@@ -230,7 +236,7 @@ impl<P: Process> Pid<P> {
         call: impl FnOnce(&mut P, &mut Ctx<P>) -> T + Send + 'static,
     ) -> impl Future<Output = Result<T, Gone>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        self.tell(move |process, ctx| {
+        self.call(std::any::type_name_of_val(&call), move |process, ctx| {
             // Nobody may be waiting any more: that is the caller's choice.
             let _ = answer.send(call(process, ctx));
         });

@@ -14,6 +14,7 @@ use crate::event::Message;
 use crate::http::{Reply, Request, Response};
 use crate::pid::Upid;
 use crate::process::{Ctx, Process};
+use crate::trace::{Outcome, cause};
 
 /// Tells which `required` fields an encoded message lacks; decoding itself is prost's.
 pub type Check = Box<dyn Fn(&[u8]) -> Result<(), Vec<String>> + Send + Sync>;
@@ -137,40 +138,45 @@ impl<P: Process> Router<P> {
         self.otherwise = Some(handler);
     }
 
-    /// Runs the handler of a message; gives the message back with its delegate if it has one.
+    /// Runs the handler of a message, or hands it on to its delegate. Gives the message's name.
     pub(crate) fn serve_message(
         &self,
         process: &mut P,
         ctx: &mut Ctx<P>,
         message: Message,
-    ) -> Option<(Message, Upid)> {
-        if let Some(handler) = self.messages.get(&*message.name) {
+    ) -> &str {
+        if let Some((name, handler)) = self.messages.get_key_value(&*message.name) {
             handler(process, ctx, message);
-            return None;
+            return name;
         }
-        let to = self.delegates.get(&*message.name)?.clone();
-        crate::vlog!(1, "Delegating message '{}' to {to}", message.name);
-        Some((message, to))
+        let Some((name, to)) = self.delegates.get_key_value(&*message.name) else {
+            cause::fares(Outcome::NoHandler);
+            return "";
+        };
+        crate::vlog!(1, "Delegating message '{name}' to {to}");
+        ctx.runtime().deliver(message, to);
+        name
     }
 
-    /// Runs the route for a request, or answers with a file or 404.
+    /// Runs the route for a request, or answers with a file or 404. Gives the route's name, too.
     pub(crate) fn serve_request(
         &self,
         process: &mut P,
         ctx: &mut Ctx<P>,
         request: Request,
-    ) -> Reply {
-        if let Some((_, route)) = self.find_route(&request.path) {
-            return (route.handler)(process, ctx, request);
+    ) -> (Reply, &str) {
+        if let Some((name, route)) = self.find_route(&request.path) {
+            return ((route.handler)(process, ctx, request), name);
         }
-        match (self.asset(&request.path), &self.otherwise) {
+        let reply = match (self.asset(&request.path), &self.otherwise) {
             (Some(asset), _) => Response::file(asset).into(),
             (None, Some(otherwise)) => otherwise(process, ctx, request),
             (None, None) => {
                 crate::vlog!(1, "Returning '404 Not Found' for '{}'", request.path);
                 Response::not_found().into()
             }
-        }
+        };
+        (reply, "")
     }
 
     /// The route that claims `path`, which begins with the actor's id: the longest prefix wins.
@@ -214,12 +220,14 @@ fn below_id(path: &str) -> &str {
 
 fn decode<M: prost::Message + Default>(check: Option<&Check>, message: &Message) -> Option<M> {
     if let Some(Err(missing)) = check.map(|check| check(&message.body)) {
+        cause::fares(Outcome::Malformed);
         tracing::warn!("Initialization errors: {}", missing.join(", "));
         return None;
     }
     match M::decode(message.body.clone()) {
         Ok(decoded) => Some(decoded),
         Err(error) => {
+            cause::fares(Outcome::Malformed);
             tracing::error!(
                 "Failed to deserialize '{}' from {}: {error}",
                 message.name,

@@ -39,6 +39,7 @@ use crate::runtime::threads::Threads;
 use crate::simulation::Host;
 use crate::testing::filter::Traffic;
 use crate::tls::Tls;
+use crate::trace::{EventId, Kind, Outcome, Tracer, cause};
 
 /// How long the end of a runtime waits for messages that are still on their way out.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
@@ -76,6 +77,7 @@ struct Inner {
     engine: Engine,
     outgoing: OnceLock<Outgoing>,
     traffic: Arc<Traffic>,
+    tracer: Arc<Tracer>,
 }
 
 /// A libprocess runtime: actors, their threads, one port. Clones are the same runtime.
@@ -154,10 +156,14 @@ impl Runtime {
             engine,
             outgoing: OnceLock::new(),
             traffic: Arc::default(),
+            tracer: Arc::new(Tracer::new(config.workers(), config.slow_handler())),
         };
         let runtime = Runtime { inner: Arc::new(inner) };
         // The only call that sets it, on a runtime nobody else has yet.
-        let _ = runtime.inner.outgoing.set(Outgoing::new(runtime.downgrade()));
+        let _ = runtime
+            .inner
+            .outgoing
+            .set(Outgoing::new(runtime.downgrade(), runtime.tracer().clone()));
         runtime
     }
 
@@ -229,15 +235,28 @@ impl Runtime {
 
     pub(crate) fn deliver(&self, message: Message, to: &Upid) {
         if !self.inner.traffic.admits(&message, to) {
-            return;
+            return self.lose(&message, to, Outcome::Filtered, cause::current());
         }
         if to.address != self.inner.address {
             return self.outgoing().send(message, to);
         }
         self.inner.cells.visit(&to.id, |cell| match cell {
             Some(cell) => cell.deliver(Untyped::Message(message)),
-            None => crate::vlog!(2, "Dropping event for process {to}"),
+            None => {
+                crate::vlog!(2, "Dropping event for process {to}");
+                self.lose(&message, to, Outcome::NoActor, cause::current());
+            }
         });
+    }
+
+    /// Notes that a message has not found its way.
+    pub(crate) fn lose(&self, message: &Message, to: &Upid, why: Outcome, cause: EventId) {
+        let record = self.tracer().note(cause, || message.record(Kind::Message, to));
+        self.tracer().lose(record, why);
+    }
+
+    pub(crate) fn tracer(&self) -> &Arc<Tracer> {
+        &self.inner.tracer
     }
 
     /// Ends an actor of this runtime by its name; others are ignored. Upstream: `terminate`.

@@ -69,9 +69,10 @@ fn http_test_endpoints_help() {
     let helpful = runtime.spawn("http", Helpful).unwrap();
     let contents = wait(request(&runtime, "/help"));
     assert_eq!(contents.headers["content-type"], "text/x-markdown");
-    let expected = "## HELP\n> [/http][http]\n> [/logging][logging]\n> [/metrics][metrics]\n\
-                    > [/profiler][profiler]\n> [/system][system]\n\n\
-                    [http]: help/http\n[logging]: help/logging\n[metrics]: help/metrics\n\
+    let expected = "## HELP\n> [/__trace__][__trace__]\n> [/http][http]\n> [/logging][logging]\n\
+                    > [/metrics][metrics]\n> [/profiler][profiler]\n> [/system][system]\n\n\
+                    [__trace__]: help/__trace__\n[http]: help/http\n\
+                    [logging]: help/logging\n[metrics]: help/metrics\n\
                     [profiler]: help/profiler\n[system]: help/system\n";
     assert_eq!(text(&contents), expected);
     check(
@@ -93,8 +94,8 @@ fn http_test_endpoints_help() {
     check(&runtime, "/help/bogus", 404, "");
     check(&runtime, "/help/__processes__", 404, "");
     let list = json(&runtime, "/help?format=json");
-    assert_eq!(list["processes"][0]["id"], "http");
-    assert_eq!(list["processes"][0]["endpoints"][1]["name"], "/body");
+    assert_eq!(list["processes"][1]["id"], "http");
+    assert_eq!(list["processes"][1]["endpoints"][1]["name"], "/body");
     helpful.terminate(Inject::Front);
     wait(helpful.wait());
     wait(runtime.shutdown());
@@ -153,7 +154,7 @@ fn processes_lists_what_waits_in_mailboxes() {
         "{{\"events\":[{{\"body\":\"x\\/\\u0001\",\"from\":\"a@1.2.3.4:5\",\"name\":\"Name\",\
          \"to\":\"{upid}\",\"type\":\"MESSAGE\"}},{{\"type\":\"DISPATCH\"}},\
          {{\"method\":\"GET\",\"type\":\"HTTP\",\"url\":\"\\/busy\"}},\
-         {{\"type\":\"TERMINATE\"}}],\"id\":\"busy\"}}"
+         {{\"type\":\"TERMINATE\"}}],\"id\":\"busy\",\"queue_length\":4,"
     );
     assert!(text(&response).contains(&expected), "{}", text(&response));
     go.send(()).unwrap();

@@ -1,7 +1,10 @@
-//! `/__processes__`: every actor with what waits in its mailbox.
+//! `/__processes__`: every actor with what waits in its mailbox, and how busy it is.
 //! Started by `builtin`. Looks into the mailboxes from outside, so that a busy actor shows too.
+//! Upstream's members, `events` and `id`, come first.
 //!
 //! Upstream: `ProcessManager::__processes__`.
+
+use std::time::Duration;
 
 use stout::json::{self, Array};
 
@@ -24,16 +27,30 @@ impl Processes {
         let cells = ctx.runtime().cells();
         let list = json::array(|list| {
             for (id, cell) in &cells {
+                let (waiting, meter) = (cell.waiting(), cell.meter().read());
                 list.object(|process| {
                     process.array("events", |events| {
-                        cell.waiting().iter().for_each(|event| show(events, event, cell.upid()));
+                        waiting.iter().for_each(|event| show(events, event, cell.upid()));
                     });
                     process.field("id", &**id);
+                    process.field("queue_length", waiting.len());
+                    process.field("handled", meter.handled);
+                    process.field("busy_us", micros(meter.busy));
+                    if let Some((took, name)) = &meter.longest {
+                        process.object("longest_handler", |longest| {
+                            longest.field("name", &**name);
+                            longest.field("us", micros(*took));
+                        });
+                    }
                 });
             }
         });
         Response::json(list, None)
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Members in the order of their names, as upstream's.

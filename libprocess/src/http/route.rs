@@ -14,6 +14,7 @@ use crate::http::auth::Authentication;
 use crate::http::{Request, Response};
 use crate::mailbox::AnyCell;
 use crate::runtime::Runtime;
+use crate::trace::{EventId, Passed, cause};
 use crate::wire::percent;
 
 impl Runtime {
@@ -30,10 +31,17 @@ impl Runtime {
             if let Some(refusal) = self.authenticate(&*cell, &mut request).await {
                 return refusal;
             }
+            let _working = self.cause_of(&request).map(cause::enter);
             cell.deliver(Untyped::Http(HttpEvent { request, responder }));
         }
         // A handler that drops the request without a word has failed.
         response.await.unwrap_or_else(|_| Response::service_unavailable())
+    }
+
+    /// The event in another process that sent a request, if that says so.
+    fn cause_of(&self, request: &Request) -> Option<EventId> {
+        let passed = Passed::parse(request.headers.get(cause::FIELD)?.as_bytes())?;
+        Some(self.tracer().heed(passed))
     }
 
     /// The actor that a request is for; puts the delegate's id into the path where it stands in.

@@ -29,6 +29,7 @@ use crate::net::stream::Stream;
 use crate::pid::{Parsed, Upid};
 use crate::runtime::engine::Pace;
 use crate::runtime::{Runtime, WeakRuntime};
+use crate::trace::{EventId, Outcome, Passed};
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
 use crate::wire::encode::{self, Answer, Length};
 
@@ -77,7 +78,8 @@ const MAIL_MAX: usize = 64;
 #[derive(Default)]
 struct Mail {
     to: Option<(Arc<str>, Arc<dyn AnyCell>)>,
-    messages: Vec<Message>,
+    /// With the events in their senders' processes that sent them.
+    messages: Vec<(EventId, Message)>,
 }
 
 impl Mail {
@@ -91,8 +93,8 @@ impl Mail {
         self.to.is_some()
     }
 
-    fn add(&mut self, message: Message) {
-        self.messages.push(message);
+    fn add(&mut self, message: Message, cause: EventId) {
+        self.messages.push((cause, message));
         if self.messages.len() == MAIL_MAX {
             self.deliver();
         }
@@ -216,18 +218,28 @@ impl Connection {
     fn handle_message(&mut self, message: Decoded, from: Upid, mail: &mut Mail) {
         let Some(runtime) = self.runtime.upgrade() else { return };
         let Decoded { name, body, reply, .. } = message;
+        let passed = message.cause.as_deref().and_then(|cause| Passed::parse(cause.as_bytes()));
+        let cause = passed.map_or(EventId::NONE, |passed| runtime.tracer().heed(passed));
         let to = Upid::new(message.to_id, runtime.address());
         crate::vlog!(2, "Parsed message name '{name}' for {to} from {from}");
-        let answer = if mail.is_for(&to.id, &runtime) {
-            let message = Message { from, name: name.clone().into(), body };
-            if runtime.traffic().admits(&message, &to) {
-                mail.add(message);
-            }
-            crate::vlog!(2, "Accepted libprocess message to /{}/{name}", to.id);
-            Answer::Accepted
-        } else {
-            crate::vlog!(1, "Failed to handle libprocess message to /{}/{name}: not found", to.id);
+        let message = Message { from, name: name.into(), body };
+        let answer = if !mail.is_for(&to.id, &runtime) {
+            crate::vlog!(
+                1,
+                "Failed to handle libprocess message to /{}/{}: not found",
+                to.id,
+                message.name
+            );
+            runtime.lose(&message, &to, Outcome::NoActor, cause);
             Answer::NotFound
+        } else {
+            crate::vlog!(2, "Accepted libprocess message to /{}/{}", to.id, message.name);
+            if runtime.traffic().admits(&message, &to) {
+                mail.add(message, cause);
+            } else {
+                runtime.lose(&message, &to, Outcome::Filtered, cause);
+            }
+            Answer::Accepted
         };
         if let Reply::Answer { keep_alive } = reply {
             self.deaf |= !keep_alive;

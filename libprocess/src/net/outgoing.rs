@@ -20,6 +20,7 @@ use crate::net::stream::Stream;
 use crate::pid::{Address, Upid};
 use crate::runtime::engine::Pace;
 use crate::runtime::{Linking, WeakRuntime};
+use crate::trace::{self, Outcome, Passed, Tracer, cause};
 use crate::wire::encode;
 
 /// The most that may wait for one peer, in bytes; what comes beyond is dropped and logged.
@@ -65,6 +66,8 @@ struct Connection {
 /// What became of a message that was put on a connection.
 enum Queued {
     Yes,
+    /// Too much waits for the peer.
+    Dropped,
     /// The connection is over; another one is needed.
     Closed,
 }
@@ -75,7 +78,7 @@ impl Connection {
         Arc::new(Self { peer, kind, queue, changed: Notify::new(), flushed: Notify::new() })
     }
 
-    fn push(&self, message: &Message, to: &Upid) -> Queued {
+    fn push(&self, message: &Message, to: &Upid, cause: Option<Passed>) -> Queued {
         let mut queue = self.queue.lock();
         if queue.closed {
             return Queued::Closed;
@@ -88,11 +91,16 @@ impl Connection {
                 );
             }
             queue.overflown = true;
-            return Queued::Yes;
+            return Queued::Dropped;
         }
         // Otherwise the task comes back by itself.
         let may_wait = queue.bytes.is_empty() && !queue.sending;
-        encode::encode_message(to, &message.name, &message.from, &message.body, &mut queue.bytes);
+        let out = &mut queue.bytes;
+        encode::encode_message_head(to, &message.name, &message.from, out);
+        if let Some(cause) = cause {
+            encode::encode_field(cause::FIELD, &cause, out);
+        }
+        encode::encode_message_body(&message.body, out);
         drop(queue);
         if may_wait {
             self.changed.notify_one();
@@ -212,21 +220,25 @@ impl Table {
 /// The connections of one runtime to others.
 pub(crate) struct Outgoing {
     runtime: WeakRuntime,
+    tracer: Arc<Tracer>,
     table: Mutex<Table>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(runtime: WeakRuntime) -> Self {
-        Self { runtime, table: Mutex::default() }
+    pub(crate) fn new(runtime: WeakRuntime, tracer: Arc<Tracer>) -> Self {
+        Self { runtime, tracer, table: Mutex::default() }
     }
 
     /// Sends on the lasting connection to the address, else on the short-lived one, else on a
     /// new short-lived one.
     pub(crate) fn send(&self, message: Message, to: &Upid) {
+        let record = self.tracer.note(cause::current(), || message.record(trace::Kind::Send, to));
+        let cause = record.as_ref().and_then(|record| self.tracer.passed_by(record.id));
         loop {
             let connection = self.connection(to.address);
-            match connection.push(&message, to) {
-                Queued::Yes => return,
+            match connection.push(&message, to, cause) {
+                Queued::Yes => return record.into_iter().for_each(|it| self.tracer.keep(it)),
+                Queued::Dropped => return self.tracer.lose(record, Outcome::PeerBehind),
                 Queued::Closed => self.end(&connection),
             }
         }

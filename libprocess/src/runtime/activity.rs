@@ -13,6 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
+use crate::trace::{EventId, cause};
+
 /// See the module; clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Activity {
@@ -59,7 +61,7 @@ impl Activity {
             awake: AtomicBool::new(true),
             waker: AtomicWaker::new(),
         };
-        Tracked { tracker: Arc::new(tracker), future: Box::pin(future) }
+        Tracked { tracker: Arc::new(tracker), future: Box::pin(future), cause: cause::current() }
     }
 }
 
@@ -67,6 +69,8 @@ impl Activity {
 pub(super) struct Tracked<F> {
     tracker: Arc<Tracker>,
     future: Pin<Box<F>>,
+    /// The event that started it.
+    cause: EventId,
 }
 
 struct Tracker {
@@ -104,6 +108,7 @@ impl<F: Future<Output = ()>> Future for Tracked<F> {
         // What wakes it from here on counts anew; this poll counts to its end.
         let was_awake = tracker.fall_asleep();
         let waker = Waker::from(tracker.clone());
+        let _working = cause::enter(self.cause);
         let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
         if was_awake {
             tracker.activity.end();

@@ -6,6 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::str::FromStr;
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use stout::flags::parse::LoadError;
@@ -15,6 +16,7 @@ use crate::os::hostname;
 use crate::pid::Address;
 use crate::router::Schema;
 use crate::tls::{Settings, TlsError};
+use crate::trace;
 
 /// How many connections may wait to be accepted. Upstream: `LISTEN_BACKLOG`.
 const LISTEN_BACKLOG: i32 = 500_000;
@@ -47,6 +49,9 @@ pub struct Config {
     pub delegate: Option<String>,
     /// How to find the required fields of a message.
     pub schema: Option<Schema>,
+    /// How long a handler may take before that is logged; a second if absent.
+    /// `LIBPROCESS_SLOW_HANDLER`, a duration; upstream has nothing like it.
+    pub slow_handler: Option<Duration>,
     /// What `/version` says of the build, as JSON members: name to value.
     pub version: Vec<(String, serde_json::Value)>,
 }
@@ -69,6 +74,14 @@ pub enum ConfigError {
         variable: &'static str,
         /// Its value.
         value: String,
+    },
+    /// A duration that is not a number and a unit.
+    #[error("LIBPROCESS_SLOW_HANDLER={value} is not a duration: {reason}")]
+    SlowHandler {
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: stout::duration::DurationError,
     },
     /// A rate that is not of the form `<number>/<duration>`.
     #[error(
@@ -159,6 +172,7 @@ impl Config {
                     .map_err(|reason| ConfigError::SnapshotRate { value, reason })?,
             },
             tls: Settings::from_environment(&get)?,
+            slow_handler: parse_slow_handler(get("LIBPROCESS_SLOW_HANDLER"))?,
             enable_profiler: get("LIBPROCESS_ENABLE_PROFILER").as_deref() == Some("1"),
             ..Self::default()
         })
@@ -169,6 +183,11 @@ impl Config {
         // Handlers never block, so more threads than processors gain nothing.
         let processors = || std::thread::available_parallelism().map_or(2, usize::from).max(2);
         self.num_worker_threads.unwrap_or_else(processors)
+    }
+
+    /// How long a handler may take before that is logged.
+    pub(crate) fn slow_handler(&self) -> Duration {
+        self.slow_handler.unwrap_or(trace::SLOW_HANDLER)
     }
 
     /// Binds and listens; gives the socket, what it is bound to, and what to publish.
@@ -232,6 +251,14 @@ fn parse_workers(value: Option<String>) -> Option<usize> {
     }
 }
 
+fn parse_slow_handler(value: Option<String>) -> Result<Option<Duration>, ConfigError> {
+    let Some(value) = value else { return Ok(None) };
+    match stout::duration::parse(&value) {
+        Ok(duration) => Ok(Some(duration)),
+        Err(reason) => Err(ConfigError::SlowHandler { value, reason }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +277,11 @@ mod tests {
         };
         check("LIBPROCESS_IP", "foo", "Parsing LIBPROCESS_IP=foo failed: Failed to parse the IP");
         check("LIBPROCESS_PORT", "12x", "LIBPROCESS_PORT=12x is not a valid port");
+        check(
+            "LIBPROCESS_SLOW_HANDLER",
+            "1s",
+            "LIBPROCESS_SLOW_HANDLER=1s is not a duration: Unknown duration unit 's'",
+        );
         check("LIBPROCESS_PORT", "65536", "LIBPROCESS_PORT=65536 is not a valid port");
         check(
             "LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT",

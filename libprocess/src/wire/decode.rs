@@ -66,6 +66,8 @@ pub struct Message {
     pub from: Parsed,
     /// The payload.
     pub body: Bytes,
+    /// The event that sent it, as stated; upstream never says.
+    pub cause: Option<Box<str>>,
     /// What the sender wants to hear.
     pub reply: Reply,
 }
@@ -300,6 +302,7 @@ fn interpret(head: &Head, line: RequestLine, bytes: &[u8]) -> Result<State, Deco
 /// The head fields that make a request a message.
 struct Sender<'a> {
     libprocess_from: Option<&'a [u8]>,
+    libprocess_cause: Option<&'a [u8]>,
     user_agent: &'a [u8],
 }
 
@@ -311,7 +314,8 @@ fn classify<'a>(head: &Head, line: RequestLine, bytes: &'a [u8]) -> Option<Sende
     let user_agent = head.known.user_agent.map_or(&b""[..], |span| span.of(bytes));
     let is_message =
         line.method == "POST" && (libprocess_from.is_some() || user_agent.starts_with(AGENT));
-    is_message.then_some(Sender { libprocess_from, user_agent })
+    let libprocess_cause = head.known.libprocess_cause.map(|span| span.of(bytes));
+    is_message.then_some(Sender { libprocess_from, libprocess_cause, user_agent })
 }
 
 fn read_message(sender: &Sender<'_>, path: &[u8], keep_alive: bool) -> Result<Item, DecodeError> {
@@ -325,6 +329,7 @@ fn read_message(sender: &Sender<'_>, path: &[u8], keep_alive: bool) -> Result<It
         to_id: String::from_utf8_lossy(&to_id).into(),
         name: String::from_utf8_lossy(name).into(),
         from: sender.pid(),
+        cause: sender.libprocess_cause.map(|cause| text(cause).into()),
         body: Bytes::new(),
         reply: sender.reply(keep_alive),
     }))

@@ -18,8 +18,15 @@ use crate::pid::Upid;
 /// The order and the case of the header fields, and the blank after `Host:`, are what peers rely
 /// on. Only the id of `to` is sent, raw.
 pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut BytesMut) {
+    encode_message_head(to, name, from, out);
+    encode_message_body(body, out);
+}
+
+/// Appends the beginning of a message: fields may follow ([`encode_field`]), then its body
+/// ([`encode_message_body`]).
+pub fn encode_message_head(to: &Upid, name: &str, from: &Upid, out: &mut BytesMut) {
     const FIXED_BYTES: usize = 256;
-    out.reserve(FIXED_BYTES + to.id.len() + name.len() + 2 * from.id.len() + body.len());
+    out.reserve(FIXED_BYTES + to.id.len() + name.len() + 2 * from.id.len());
     // An empty id would leave two slashes.
     let slash = if to.id.is_empty() { "" } else { "/" };
     for text in ["POST ", slash, &to.id, "/", name, " HTTP/1.1\r\nUser-Agent: libprocess/"] {
@@ -29,6 +36,15 @@ pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut
     out.put_slice(b"\r\nLibprocess-From: ");
     put_upid(from, out);
     out.put_slice(b"\r\nConnection: Keep-Alive\r\nHost: \r\n");
+}
+
+/// Appends one more field to the head of a message.
+pub(crate) fn encode_field(name: &str, value: &dyn fmt::Display, out: &mut BytesMut) {
+    write(out, format_args!("{name}: {value}\r\n"));
+}
+
+/// Appends the rest of a message: its body, if any, as one chunk.
+pub fn encode_message_body(body: &[u8], out: &mut BytesMut) {
     if body.is_empty() {
         out.put_slice(b"\r\n");
         return;

@@ -65,6 +65,7 @@ pub(super) struct Head {
 pub(super) struct Known {
     pub(super) user_agent: Option<Span>,
     pub(super) libprocess_from: Option<Span>,
+    pub(super) libprocess_cause: Option<Span>,
     pub(super) content_encoding: Option<Span>,
     pub(super) content_length: Option<u64>,
     pub(super) chunked: bool,
@@ -153,6 +154,7 @@ impl Known {
         match name.len() {
             10 if is(b"user-agent") => self.user_agent = Some(span),
             15 if is(b"libprocess-from") => self.libprocess_from = Some(span),
+            16 if is(b"libprocess-cause") => self.libprocess_cause = Some(span),
             16 if is(b"content-encoding") => self.content_encoding = Some(span),
             _ => self.take_framing(trim_end_blanks(name), value)?,
         }

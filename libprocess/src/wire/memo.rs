@@ -67,7 +67,8 @@ impl Memo {
         let (Item::Message(message), Some(framing)) = (subject, body.plain_framing()) else {
             return;
         };
-        if head.len() > HEAD_BYTES_MAX {
+        // One with a cause never comes again.
+        if head.len() > HEAD_BYTES_MAX || message.cause.is_some() {
             return;
         }
         let message = message.clone();

@@ -141,6 +141,7 @@ proptest! {
             name: name.into(),
             from: Parsed::Upid(from),
             body: body.into(),
+            cause: None,
             reply: Reply::Silent,
         };
         prop_assert_eq!(decoder.decode(), Ok(Some(Item::Message(expected))));
