@@ -17,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::runtime::Runtime;
 use crate::runtime::config::{Config, StartError};
+use crate::trace::cause;
 
 /// How long those who wait for a latch wait for messages that are still on their way out.
 const FLUSH_AT_MOST: Duration = Duration::from_secs(1);
@@ -122,7 +123,9 @@ impl<T: Send + 'static> Callbacks<T> {
 
     /// Queues a call; `name` is for the line that says how long it took.
     pub fn call(&self, name: &'static str, call: impl FnOnce(&mut T) + Send + 'static) {
+        let cause = cause::current();
         let call = move |target: &mut T| {
+            let _working = cause::enter(cause);
             let start = Instant::now();
             call(target);
             crate::vlog!(1, "{name} took {}", stout::duration::display(start.elapsed()));

@@ -288,7 +288,11 @@ impl Runtime {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + Send + 'static {
         let (done, outcome) = tokio::sync::oneshot::channel();
-        let working = self.inner.engine.blocking(work);
+        let cause = cause::current();
+        let working = self.inner.engine.blocking(move || {
+            let _working = cause::enter(cause);
+            work()
+        });
         self.run(async move {
             // A panic in `work` shows as a dropped sender; nobody may be waiting any more.
             if let Some(value) = working.await {

@@ -105,7 +105,9 @@ fn defaults_of_flags_are_those_of_the_ledger() {
 fn endpoints(address: &str) -> BTreeSet<String> {
     let help = http::get_json(address, "/help?format=json");
     let processes = help["processes"].as_array().expect("processes");
-    let names = processes.iter().flat_map(|process| {
+    // The trace is ours alone.
+    let processes = processes.iter().filter(|process| process["id"] != "__trace__");
+    let names = processes.flat_map(|process| {
         let id = process["id"].as_str().expect("an id");
         let endpoints = process["endpoints"].as_array().expect("endpoints");
         endpoints.iter().map(move |endpoint| {
