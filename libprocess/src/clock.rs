@@ -309,6 +309,27 @@ mod tests {
     }
 
     #[test]
+    fn time_test_arithmetic() {
+        let weeks = |count: u64| Duration::from_secs(count * 7 * 24 * 60 * 60);
+        let at = |count| Time::from_epoch(weeks(count));
+        assert_eq!(at(1_000) - weeks(1), at(999));
+        assert_eq!(at(999) + weeks(2), at(1_001));
+        assert_eq!(at(1_000).since(at(999)), weeks(1));
+        assert_eq!(at(999).since(at(1_000)), Duration::ZERO);
+    }
+
+    #[test]
+    fn time_test_now() {
+        let clock = Clock::default();
+        let before = clock.now();
+        let start = std::time::Instant::now();
+        while start.elapsed() < Duration::from_micros(10) {
+            std::hint::spin_loop();
+        }
+        assert!(clock.now().since(before) >= Duration::from_micros(10));
+    }
+
+    #[test]
     fn timers_fire_in_order_of_expiry_then_of_creation() {
         let clock = Clock::default();
         clock.pause();
@@ -322,6 +343,16 @@ mod tests {
         clock.advance(Duration::from_secs(2));
         assert_eq!(*seen.lock(), ["first", "second", "late"]);
         assert!(!clock.cancel(gone));
+    }
+
+    #[test]
+    fn process_test_after_is_forgotten_with_its_future() {
+        let clock = Clock::default();
+        clock.pause();
+        let slept = clock.sleep(Duration::from_secs(5));
+        assert_eq!(clock.state.lock().timers.len(), 1);
+        drop(slept);
+        assert!(clock.state.lock().timers.is_empty());
     }
 
     #[test]

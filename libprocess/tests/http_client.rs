@@ -14,7 +14,8 @@ use libprocess::http::pipe::{PipeError, Reader, pipe};
 use libprocess::http::url::{Scheme, Url};
 use libprocess::http::{Body, Failed, Reply, Request, Response};
 use libprocess::testing::{runtime, wait};
-use libprocess::{Process, Router, Runtime};
+use libprocess::wire::percent;
+use libprocess::{Process, Router, Runtime, Upid};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -380,5 +381,78 @@ fn what_cannot_be_asked_is_refused_before_it_is_sent() {
     let refused = get("/").unwrap_err();
     let expected = format!("Failed to connect to 127.0.0.1:{port}: Connection refused");
     assert_eq!(refused.to_string(), expected);
+    wait(runtime.shutdown());
+}
+
+/// Tells of the messages that come, and answers requests, under an id that has to be escaped.
+struct Odd(UnboundedSender<(Upid, Bytes)>);
+
+const ODD: &str = "id(42)/with%odd things";
+
+impl Process for Odd {
+    fn install(&self, router: &mut Router<Self>) {
+        router.on_raw("handler", |this: &mut Self, _, from, body| {
+            this.0.send((from, body)).expect("the test listens");
+        });
+        router.route("/handler2", None, |_: &mut Self, _, _| Response::ok("2"));
+    }
+}
+
+fn odd(id: &'static str) -> (Runtime, UnboundedReceiver<(Upid, Bytes)>, Url) {
+    let runtime = runtime();
+    let (tell, told) = unbounded_channel();
+    runtime.spawn(id, Odd(tell)).expect("a free id");
+    let path = format!("{}/handler", percent::encode(id));
+    let url = Url::new(Scheme::Http, "127.0.0.1", runtime.address().port, &path);
+    (runtime, told, url)
+}
+
+/// Sends a message as an old peer does, and sees that it is not answered.
+fn post_without_answer(id: &'static str) -> Runtime {
+    let (runtime, mut told, url) = odd(id);
+    let connection = connect(&runtime, &url);
+    let message = Outgoing { method: Method::POST, ..ask(&url, "hello world") }
+        .with_header(header::USER_AGENT, "libprocess/");
+    let mut response = connection.send(message, Delivery::Whole).boxed();
+    let (from, body) = wait(told.recv()).expect("a message");
+    assert_eq!((from, &body[..]), (Upid::empty(), &b"hello world"[..]));
+    assert!((&mut response).now_or_never().is_none());
+    connection.disconnect();
+    assert_eq!(wait(response).err(), Some(ClientError::Disconnected));
+    runtime
+}
+
+#[test]
+fn process_test_http1() {
+    wait(post_without_answer("plain").shutdown());
+}
+
+#[test]
+fn process_test_http2() {
+    let (runtime, mut told, url) = odd("plain");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let from = Upid::new("", runtime.address());
+    let port = listener.local_addr().unwrap().port();
+    let from = Upid { address: libprocess::Address { port, ..from.address }, ..from };
+    let message = Outgoing { method: Method::POST, ..ask(&url, "hello world") }
+        .with_header(header::HeaderName::from_static("libprocess-from"), &from.to_string());
+    let response = wait(client::request(&runtime, message, Delivery::Whole)).unwrap();
+    assert_eq!(response.status, StatusCode::ACCEPTED);
+    assert_eq!(wait(told.recv()), Some((from.clone(), "hello world".into())));
+    runtime.post(&Upid::new("plain", runtime.address()), &from, "reply", Bytes::new());
+    let (mut stream, _) = listener.accept().unwrap();
+    let expected = b"POST /reply HTTP/1.1";
+    let mut line = vec![0; expected.len()];
+    stream.read_exact(&mut line).unwrap();
+    assert_eq!(line, expected);
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn process_test_percent_encoded_urls() {
+    let runtime = post_without_answer(ODD);
+    let path = format!("{}/handler2", percent::encode(ODD));
+    let url = Url::new(Scheme::Http, "127.0.0.1", runtime.address().port, &path);
+    assert_eq!(whole(wait(client::get(&runtime, url))), "2");
     wait(runtime.shutdown());
 }

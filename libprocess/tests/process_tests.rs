@@ -353,6 +353,15 @@ fn process_test_after() {
 }
 
 #[test]
+fn process_test_async() {
+    let runtime = runtime();
+    let caller = std::thread::current().id();
+    let work = runtime.blocking(move || (std::thread::current().id() != caller, 42));
+    assert_eq!(wait(work), Some((true, 42)));
+    wait(runtime.shutdown());
+}
+
+#[test]
 fn process_test_settle_waits_for_chains_of_work() {
     fn pass_on(pid: Pid<Diary>, left: u32) {
         let next = pid.clone();

@@ -25,6 +25,9 @@ use crate::tls::Tls;
 use crate::wire::encode::{self, Length};
 use crate::wire::response::{Decoder, Expected, Head, Item};
 
+/// How much is read at a time.
+const READ_BYTES: usize = 16 << 10;
+
 type Answer = Result<Response, ClientError>;
 
 /// A connection to a server; clones are the same one, which ends with the last of them.
@@ -329,6 +332,7 @@ async fn receive(mut read: impl AsyncRead + Unpin, shared: &Shared) -> ClientErr
         if coming.is_none() && shared.is_done() {
             return ClientError::Disconnected;
         }
+        decoder.buffer().reserve(READ_BYTES);
         match read.read_buf(decoder.buffer()).await {
             Err(error) => {
                 return fail(coming, ClientError::Socket(crate::os::describe(&error)));

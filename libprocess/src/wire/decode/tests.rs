@@ -394,6 +394,32 @@ fn http(input: &[u8]) -> HttpRequest {
 }
 
 #[test]
+fn decoder_test_request() {
+    let request = http(
+        b"GET /path/file.json?key1=value1&key2=value2#fragment HTTP/1.1\r\n\
+          Host: localhost\r\nConnection: close\r\nAccept-Encoding: compress, gzip\r\n\r\n",
+    );
+    assert_eq!((&*request.path, &*request.query), ("/path/file.json", "key1=value1&key2=value2"));
+    assert_eq!(request.method, "GET");
+    assert!(request.body.is_empty() && !request.keep_alive);
+    assert_eq!(request.headers.len(), 3);
+    assert_eq!(request.headers["accept-encoding"], "compress, gzip");
+}
+
+#[test]
+fn decoder_test_request_header_continuation() {
+    let request = http(b"GET / HTTP/1.1\r\nAccept-Encoding: compress,       gzip\r\n\r\n");
+    assert_eq!(request.headers["accept-encoding"], "compress,       gzip");
+}
+
+#[test]
+fn decoder_test_request_header_case_insensitive() {
+    let request = http(b"GET / HTTP/1.1\r\ncOnnECtioN: close\r\naccept-ENCODING: gzip\r\n\r\n");
+    assert!(!request.keep_alive);
+    assert_eq!(request.headers["Accept-Encoding"], "gzip");
+}
+
+#[test]
 fn last_of_repeated_headers_wins() {
     let request = http(b"GET / HTTP/1.1\r\nAccept: a\r\nACCEPT:  b \r\nX: \xe9\r\n\r\n");
     assert_eq!(request.headers["accept"], "b ");
