@@ -7,5 +7,7 @@ mod clients;
 mod bad_input;
 mod failures;
 
+mod tls;
+
 mod logs;
 mod surface;
