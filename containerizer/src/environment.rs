@@ -41,10 +41,10 @@ pub fn executor_environment(spec: &LaunchSpec, config: &Config) -> BTreeMap<Stri
     set("MESOS_SLAVE_PID", spec.slave_pid.clone());
     let endpoint = spec.slave_pid.rsplit('@').next().unwrap_or_default();
     set("MESOS_AGENT_ENDPOINT", endpoint.to_owned());
-    set("MESOS_CHECKPOINT", if spec.checkpoint { "1" } else { "0" }.into());
+    set("MESOS_CHECKPOINT", if spec.checkpoint.is_some() { "1" } else { "0" }.into());
     let grace_period = duration::display(config.executor_shutdown_grace_period).to_string();
     set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", grace_period);
-    if spec.checkpoint {
+    if spec.checkpoint.is_some() {
         set("MESOS_RECOVERY_TIMEOUT", duration::display(config.recovery_timeout).to_string());
         let backoff_max = duration::display(SUBSCRIPTION_BACKOFF_MAX).to_string();
         set("MESOS_SUBSCRIPTION_BACKOFF_MAX", backoff_max);

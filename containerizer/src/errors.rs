@@ -44,6 +44,9 @@ pub enum LaunchError {
     /// The first process could not be started.
     #[error("Failed to fork executor: {0}")]
     Fork(#[from] LauncherError),
+    /// Another run of the slave would not find it.
+    #[error("Could not checkpoint executor's pid: {0}")]
+    Checkpoint(Box<dyn std::error::Error + Send + Sync>),
     /// The URIs could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -53,6 +56,17 @@ pub enum LaunchError {
     /// The runtime is shutting down.
     #[error("Interrupted: {0}")]
     Shutdown(#[from] tokio::task::JoinError),
+}
+
+/// Why the containers of an earlier run cannot be taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// A process cannot be watched.
+    #[error("Failed to recover launcher: {0}")]
+    Launcher(#[from] LauncherError),
+    /// An isolator failed.
+    #[error("Failed to recover isolator: {0}")]
+    Isolator(#[from] IsolatorError),
 }
 
 /// Why nothing can be said of a container, or done with it.

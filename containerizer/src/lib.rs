@@ -6,7 +6,9 @@
 //! Upstream: `Containerizer` in `slave/containerizer/containerizer.hpp`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use common::ids::{ContainerId, SlaveId};
 use common::resources::Resources;
@@ -16,7 +18,7 @@ use proto::mesos::{ContainerStatus, ExecutorInfo, ResourceStatistics, TaskInfo};
 
 pub use create::{CreateError, create};
 pub use environment::executor_environment;
-pub use errors::{ContainerError, LaunchError, TerminationError};
+pub use errors::{ContainerError, LaunchError, RecoverError, TerminationError};
 
 pub mod config;
 mod create;
@@ -51,8 +53,38 @@ pub struct LaunchSpec {
     pub slave_id: SlaveId,
     /// The slave's pid: `slave(1)@ip:port`.
     pub slave_pid: String,
-    /// Whether the framework checkpoints.
-    pub checkpoint: bool,
+    /// Keeps what another run of the slave needs to find the container, if the framework
+    /// checkpoints.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// Keeps the number of a container's first process, and when that started, in ticks since the host
+/// did. The container goes on when it is kept.
+#[derive(Clone)]
+pub struct Checkpoint(pub Arc<dyn Fn(i32, u64) -> BoxFuture<'static, Kept> + Send + Sync>);
+
+/// What becomes of it; the error is for the operator.
+pub type Kept = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checkpoint")
+    }
+}
+
+/// A container that an earlier run of the slave has left.
+#[derive(Clone, Debug)]
+pub struct RecoverableContainer {
+    /// Its id.
+    pub container_id: ContainerId,
+    /// The executor, with the resources that the container has.
+    pub executor_info: ExecutorInfo,
+    /// The sandbox.
+    pub directory: PathBuf,
+    /// Its first process.
+    pub pid: i32,
+    /// When that started, in ticks since the host did, if it was kept.
+    pub started: Option<u64>,
 }
 
 /// What became of a launch that did not fail.
@@ -67,6 +99,13 @@ pub enum Launched {
 /// Runs the containers of a slave. All futures may be awaited anywhere in the runtime in which
 /// the method was called; none needs to be polled for its effect to happen.
 pub trait Containerizer: Send + Sync {
+    /// Takes over the containers of an earlier run. Those that have ended meanwhile are there, too,
+    /// until their end has been told. Called once, before anything else.
+    fn recover(
+        &self,
+        containers: Vec<RecoverableContainer>,
+    ) -> BoxFuture<'static, Result<(), RecoverError>>;
+
     /// Launches a container. If this fails, the container must be destroyed nevertheless, and
     /// its end can be waited for, unless the failure is [`LaunchError::AlreadyStarted`].
     fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>>;

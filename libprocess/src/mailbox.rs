@@ -41,6 +41,8 @@ enum Phase {
     Scheduled,
     /// Served its last event; refuses new ones.
     Terminating,
+    /// Its id is free again.
+    Ended,
 }
 
 /// What senders write to: on lines of memory of its own, so that it disturbs no one else.
@@ -68,12 +70,6 @@ struct Body<P: Process> {
     /// What comes next, before what has been taken.
     hand: VecDeque<Mail<P>>,
     spawned: Option<Box<Record>>,
-}
-
-/// What an actor that has ended leaves.
-struct Rest<P: Process> {
-    events: VecDeque<Mail<P>>,
-    waiters: Vec<oneshot::Sender<()>>,
 }
 
 /// An actor of type `P` at run time.
@@ -201,7 +197,7 @@ impl<P: Process> Cell<P> {
     #[inline]
     fn insert(&self, mails: impl IntoIterator<Item = Mail<P>>, place: Inject) {
         let mut state = self.mailbox.state.lock();
-        if state.phase == Phase::Terminating {
+        if matches!(state.phase, Phase::Terminating | Phase::Ended) {
             drop(state);
             return mails.into_iter().for_each(|mail| self.refuse(mail));
         }
@@ -345,21 +341,27 @@ impl<P: Process> Cell<P> {
         Turn::Ended
     }
 
-    /// Refuses new events from now on; gives those that will not be served, and those who wait
-    /// for the end.
-    fn close(&self) -> Rest<P> {
+    /// Refuses new events from now on; gives those that will not be served.
+    fn close(&self) -> VecDeque<Mail<P>> {
         let mut state = self.mailbox.state.lock();
         state.phase = Phase::Terminating;
         let mut events = std::mem::take(&mut *self.taken.lock());
         events.append(&mut state.arrived);
-        Rest { events, waiters: std::mem::take(&mut state.waiters) }
+        events
+    }
+
+    /// The id is free; gives those who wait for that.
+    fn end(&self) -> Vec<oneshot::Sender<()>> {
+        let mut state = self.mailbox.state.lock();
+        state.phase = Phase::Ended;
+        std::mem::take(&mut state.waiters)
     }
 
     /// The order is upstream's: refuse new events, drop what waits, forget the id, tell those who
     /// linked, release those who wait.
     fn clean_up(&self, mut body: Body<P>) {
         crate::vlog!(2, "Cleaning up {}", self.upid);
-        let Rest { events, waiters } = self.close();
+        let events = self.close();
         let hand = std::mem::take(&mut body.hand);
         hand.into_iter().chain(events).for_each(|mail| self.refuse(mail));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
@@ -368,7 +370,7 @@ impl<P: Process> Cell<P> {
         if let Some(runtime) = self.runtime.upgrade() {
             runtime.forget(&self.upid);
         }
-        for waiter in waiters {
+        for waiter in self.end() {
             // Whoever waited may have given up.
             let _ = waiter.send(());
         }
@@ -403,7 +405,7 @@ impl<P: Process> AnyCell for Cell<P> {
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.mailbox.state.lock();
-        if state.phase == Phase::Terminating {
+        if state.phase == Phase::Ended {
             return None;
         }
         let (ended, watch) = oneshot::channel();

@@ -9,6 +9,7 @@ use proto::mesos::{
 
 use crate::config::Config;
 use crate::constants::{DEFAULT_EXECUTOR_CPUS, DEFAULT_EXECUTOR_MEM};
+use crate::state::executor::ExecutorKind;
 
 /// The program of the executor, without its folder.
 const PROGRAM: &str = "mesos-executor";
@@ -42,10 +43,22 @@ pub(crate) fn executor_info(
         }),
         container: task.container.clone().map(without_image),
         resources: resources().to_messages(),
-        name: Some(format!("Command Executor (Task: {task_id}) {}", summary(command))),
+        name: Some(format!("{} {}", name(task_id), summary(command))),
         source: Some(task_id.clone()),
         ..ExecutorInfo::default()
     }
+}
+
+/// Whether we made an executor that an earlier run of the slave has left. Its name and source are
+/// looked at, since its program may have moved.
+pub(crate) fn kind_of(info: &ExecutorInfo) -> ExecutorKind {
+    let id = &info.executor_id.value;
+    let is_ours = info.source.as_ref() == Some(id) && info.name().starts_with(&name(id));
+    if is_ours { ExecutorKind::Command } else { ExecutorKind::Custom }
+}
+
+fn name(task_id: &str) -> String {
+    format!("Command Executor (Task: {task_id})")
 }
 
 /// How the program is started.

@@ -49,6 +49,8 @@ pub struct Config {
     pub(crate) containerizers: String,
     pub(crate) switch_user: bool,
     pub(crate) recover: Recover,
+    /// Whether what cannot be recovered is the end.
+    pub(crate) strict: bool,
     pub(crate) registration_backoff_factor: Duration,
     pub(crate) authentication_backoff_factor: Duration,
     pub(crate) executor_registration_timeout: Duration,
@@ -154,6 +156,7 @@ impl Config {
             containerizers: flags.containers.containerizers.clone(),
             switch_user: flags.switch_user,
             recover,
+            strict: flags.strict,
             registration_backoff_factor: flags.registration_backoff_factor,
             authentication_backoff_factor: flags.authentication_backoff_factor,
             executor_registration_timeout: flags.executor_registration_timeout,

@@ -15,6 +15,11 @@ pub(crate) const STATUS_UPDATE_RETRY_INTERVAL_MIN: Duration = Duration::from_sec
 /// The longest wait before an update is sent again.
 pub(crate) const STATUS_UPDATE_RETRY_INTERVAL_MAX: Duration = Duration::from_secs(600);
 
+/// When a checkpoint of an update is tried again that has failed.
+pub(crate) const CHECKPOINT_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long executors may take to come back to a slave that recovers them.
+pub(crate) const EXECUTOR_REREGISTER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The longest first wait before a registration.
 pub(crate) const REGISTRATION_BACKOFF_FACTOR: Duration = Duration::from_secs(1);
 /// The longest wait between two registrations.

@@ -12,6 +12,7 @@ use coordination::daemon::{self, answer, build, misused, start};
 use coordination::election::{MasterDetector, MechanismError, create_detector};
 use libprocess::embed::block_on;
 use libprocess::files::Files;
+use libprocess::os::describe;
 use libprocess::runtime::AlreadyRunning;
 use libprocess::{Pid, Runtime, logging};
 use nix::errno::Errno;
@@ -26,6 +27,7 @@ use crate::config::{Config, ConfigError, container_config};
 use crate::flags::Flags;
 use crate::oversubscription::NoopResourceEstimator;
 use crate::slave::{Fatal, Parts, Slave, Started};
+use crate::storage::FileSystem;
 
 /// What a process is started with.
 pub struct Process {
@@ -48,6 +50,9 @@ pub enum StartError {
     /// A signal cannot be waited for.
     #[error("Failed to set sigaction: {0}")]
     Signal(Errno),
+    /// The host does not say which boot this is.
+    #[error("Failed to read '{BOOT_ID}': {}", describe(.0))]
+    BootId(std::io::Error),
     /// Containers are asked for that there are not.
     #[error("Failed to create a containerizer: {0}")]
     Containerizer(#[from] CreateError),
@@ -137,6 +142,8 @@ pub fn spawn(loaded: &Loaded<Flags>, place: Place<'_>) -> Result<Started, StartE
         detector: place.detector,
         estimator: Arc::new(NoopResourceEstimator),
         files: place.files,
+        storage: Arc::new(FileSystem),
+        boot_id: boot_id()?,
         seed: place.seed,
     };
     flags.daemon.install_firewall(runtime);
@@ -144,6 +151,14 @@ pub fn spawn(loaded: &Loaded<Flags>, place: Place<'_>) -> Result<Started, StartE
     info!("Starting Mesos slave");
     let config = Config::new(loaded, build(), runtime.address())?;
     Ok(Slave::start(runtime, runtime.generate("slave"), config, parts)?)
+}
+
+/// Where the kernel names the time since it was started.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+fn boot_id() -> Result<String, StartError> {
+    let text = std::fs::read_to_string(BOOT_ID).map_err(StartError::BootId)?;
+    Ok(text.trim().to_owned())
 }
 
 /// Reads the flags of a slave from its command line and its environment.

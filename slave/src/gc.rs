@@ -6,4 +6,4 @@ mod actor;
 
 mod schedule;
 
-pub(crate) use actor::GarbageCollector;
+pub(crate) use actor::{Age, GarbageCollector};

@@ -1,6 +1,8 @@
 //! What a slave does about each message and each thing that comes to pass. One file a subject;
 //! each handler looks up, checks, lets `state` decide, and tells.
 
+mod recovery;
+
 mod registration;
 
 mod authentication;

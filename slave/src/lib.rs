@@ -17,6 +17,10 @@ mod messages;
 mod phase;
 mod routes;
 
+mod checkpoint;
+mod disk;
+pub mod storage;
+
 mod handlers;
 
 mod command_executor;

@@ -18,6 +18,7 @@ pub(crate) struct Counters {
     tasks_failed: Counter,
     tasks_killed: Counter,
     tasks_lost: Counter,
+    pub(crate) recovery_errors: Counter,
     pub(crate) executors_terminated: Counter,
     pub(crate) valid_status_updates: Counter,
     pub(crate) invalid_status_updates: Counter,
@@ -29,14 +30,14 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn new(metrics: &Metrics) -> Counters {
         let counter = |name: &str| metrics.counter(&format!("slave/{name}"));
-        // Nothing is recovered and nothing is preempted, but both are looked at.
-        counter("recovery_errors");
+        // Nothing is preempted, but it is looked at.
         counter("executors_preempted");
         Counters {
             tasks_finished: counter("tasks_finished"),
             tasks_failed: counter("tasks_failed"),
             tasks_killed: counter("tasks_killed"),
             tasks_lost: counter("tasks_lost"),
+            recovery_errors: counter("recovery_errors"),
             executors_terminated: counter("executors_terminated"),
             valid_status_updates: counter("valid_status_updates"),
             invalid_status_updates: counter("invalid_status_updates"),

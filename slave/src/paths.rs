@@ -1,6 +1,6 @@
-//! The work directory, drawn as a tree. Asked by the handlers for paths; the only place that knows
-//! the tree. Ids are checked before they come here (`refusal::InvalidTask`), so that none leads out
-//! of it; here they are only joined.
+//! The work directory, drawn as a tree. Asked by the handlers and by `checkpoint` for paths; the
+//! only place that knows the tree. Ids are checked before they come here (`refusal::InvalidTask`),
+//! so that none leads out of it; here they are only joined.
 //!
 //! ```text
 //! <work_dir>
@@ -13,9 +13,34 @@
 //! │                       └── runs
 //! │                           ├── latest -> <container id>
 //! │                           └── <container id>          the sandbox
-//! └── meta                                                what an earlier run has left
+//! └── meta                                                what the next run of a slave recovers
+//!     ├── boot_id
+//!     ├── resources
+//!     │   └── resources.info
 //!     └── slaves
-//!         └── latest
+//!         ├── latest -> <slave id>
+//!         └── <slave id>
+//!             ├── slave.info
+//!             └── frameworks
+//!                 └── <framework id>
+//!                     ├── framework.info
+//!                     ├── framework.pid
+//!                     └── executors
+//!                         └── <executor id>
+//!                             ├── executor.info
+//!                             └── runs
+//!                                 ├── latest -> <container id>
+//!                                 └── <container id>
+//!                                     ├── executor.sentinel   it has ended, all is acknowledged
+//!                                     ├── http.marker         it speaks HTTP
+//!                                     ├── pids
+//!                                     │   ├── forked.pid
+//!                                     │   ├── forked.started  see `FORKED_STARTED`
+//!                                     │   └── libprocess.pid
+//!                                     └── tasks
+//!                                         └── <task id>
+//!                                             ├── task.info
+//!                                             └── task.updates
 //! ```
 //!
 //! Upstream: `slave/paths.{hpp,cpp}`.
@@ -28,26 +53,62 @@ use common::ids::{ExecutorId, FrameworkId, SlaveId};
 
 use crate::state::executor::Run;
 
-const LATEST: &str = "latest";
+pub(crate) const LATEST: &str = "latest";
+pub(crate) const SLAVES: &str = "slaves";
+pub(crate) const FRAMEWORKS: &str = "frameworks";
+pub(crate) const EXECUTORS: &str = "executors";
+pub(crate) const RUNS: &str = "runs";
+pub(crate) const TASKS: &str = "tasks";
+pub(crate) const SLAVE_INFO: &str = "slave.info";
+pub(crate) const FRAMEWORK_INFO: &str = "framework.info";
+pub(crate) const FRAMEWORK_PID: &str = "framework.pid";
+pub(crate) const EXECUTOR_INFO: &str = "executor.info";
+pub(crate) const SENTINEL: &str = "executor.sentinel";
+pub(crate) const HTTP_MARKER: &str = "http.marker";
+pub(crate) const FORKED_PID: &str = "pids/forked.pid";
+/// When the process of `forked.pid` started, in ticks since the host did, as `/proc` says it: a
+/// later process of that number is another one. Upstream does not have it and does not mind it.
+pub(crate) const FORKED_STARTED: &str = "pids/forked.started";
+pub(crate) const LIBPROCESS_PID: &str = "pids/libprocess.pid";
+pub(crate) const TASK_INFO: &str = "task.info";
+pub(crate) const TASK_UPDATES: &str = "task.updates";
 
-/// Where a slave keeps its things.
+/// Where a slave keeps its things. The same tree of slaves, frameworks and executors is there
+/// twice: once for sandboxes, and once below `meta` for what is recovered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WorkDir(pub(crate) PathBuf);
 
 impl WorkDir {
-    /// What the next run of a slave would recover.
-    pub(crate) fn meta(&self) -> PathBuf {
-        self.0.join("meta")
+    /// What the next run of a slave recovers.
+    pub(crate) fn meta(&self) -> WorkDir {
+        WorkDir(self.0.join("meta"))
     }
 
-    /// The link to the slave that would be recovered.
+    /// Below `meta`: which boot of the host wrote what is here.
+    pub(crate) fn boot_id(&self) -> PathBuf {
+        self.0.join("boot_id")
+    }
+
+    /// Below `meta`: reservations and volumes.
+    pub(crate) fn resources_info(&self) -> PathBuf {
+        self.0.join("resources/resources.info")
+    }
+
+    pub(crate) fn slaves(&self) -> PathBuf {
+        self.0.join(SLAVES)
+    }
+
+    /// Below `meta`: the link to the slave that is recovered.
     pub(crate) fn latest_slave(&self) -> PathBuf {
-        self.meta().join("slaves").join(LATEST)
+        self.slaves().join(LATEST)
+    }
+
+    pub(crate) fn slave(&self, slave_id: &SlaveId) -> PathBuf {
+        self.slaves().join(slave_id.as_str())
     }
 
     pub(crate) fn framework(&self, slave_id: &SlaveId, framework_id: &FrameworkId) -> PathBuf {
-        let slave = self.0.join("slaves").join(slave_id.as_str());
-        slave.join("frameworks").join(framework_id.as_str())
+        self.slave(slave_id).join(FRAMEWORKS).join(framework_id.as_str())
     }
 
     pub(crate) fn executor(
@@ -56,13 +117,13 @@ impl WorkDir {
         framework_id: &FrameworkId,
         executor_id: &ExecutorId,
     ) -> PathBuf {
-        self.framework(slave_id, framework_id).join("executors").join(executor_id.as_str())
+        self.framework(slave_id, framework_id).join(EXECUTORS).join(executor_id.as_str())
     }
 
-    /// The sandbox.
+    /// The sandbox; below `meta`, what is known of it.
     pub(crate) fn run(&self, slave_id: &SlaveId, run: &Run) -> PathBuf {
         let executor = self.executor(slave_id, &run.framework_id, &run.executor_id);
-        executor.join("runs").join(run.container_id.as_str())
+        executor.join(RUNS).join(run.container_id.as_str())
     }
 }
 
@@ -96,7 +157,11 @@ mod tests {
             "/w/slaves/s/frameworks/f/executors/e",
         );
         check(work_dir.run(&slave, &run()), "/w/slaves/s/frameworks/f/executors/e/runs/c");
-        check(work_dir.latest_slave(), "/w/meta/slaves/latest");
+        check(work_dir.meta().latest_slave(), "/w/meta/slaves/latest");
+        check(
+            work_dir.meta().run(&slave, &run()),
+            "/w/meta/slaves/s/frameworks/f/executors/e/runs/c",
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ use proto::mesos::containerizer::Termination;
 use proto::mesos::task_status::Reason;
 use proto::mesos::{TaskInfo, TaskState};
 
+use crate::storage::StorageError;
+
 /// Why a task cannot be run as it is described.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidTask {
@@ -61,7 +63,10 @@ pub(crate) enum Verdict {
     ExecutorGone,
     GcFailed,
     ResourcesUnknown(ResourceUser),
+    NotCheckpointed(StorageError),
     UnknownToSlave,
+    /// The slave has ended before it gave the task to its executor.
+    UnknownToExecutor,
     /// The executor has ended; see [`Verdict::executor_ended`].
     ExecutorEnded {
         state: TaskState,
@@ -110,6 +115,8 @@ impl Verdict {
             | Verdict::ExecutorGone
             | Verdict::GcFailed
             | Verdict::ResourcesUnknown(_)
+            | Verdict::NotCheckpointed(_)
+            | Verdict::UnknownToExecutor
             | Verdict::UnknownToSlave => TaskState::TaskLost,
             Verdict::ExecutorEnded { state, .. } => *state,
         }
@@ -118,11 +125,14 @@ impl Verdict {
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Verdict::Invalid(_) => Some(Reason::TaskInvalid),
-            Verdict::KilledBeforeLaunch | Verdict::KilledWhenQueued => None,
+            Verdict::KilledBeforeLaunch
+            | Verdict::KilledWhenQueued
+            | Verdict::NotCheckpointed(_) => None,
             Verdict::ExecutorUnregistered => Some(Reason::ExecutorUnregistered),
             Verdict::ExecutorUnknown | Verdict::ExecutorGone => Some(Reason::ExecutorTerminated),
             Verdict::GcFailed => Some(Reason::GcError),
             Verdict::ResourcesUnknown(_) => Some(Reason::ResourcesUnknown),
+            Verdict::UnknownToExecutor => Some(Reason::SlaveRestarted),
             Verdict::UnknownToSlave => Some(Reason::Reconciliation),
             Verdict::ExecutorEnded { reason, .. } => Some(*reason),
         }
@@ -148,6 +158,10 @@ impl Verdict {
                     "The checkpointed resources being used by the {user} are unknown to the slave"
                 )
             }
+            Verdict::NotCheckpointed(why) => {
+                format!("Could not launch the task because it could not be checkpointed: {why}")
+            }
+            Verdict::UnknownToExecutor => "Task launched during slave restart".to_owned(),
             Verdict::UnknownToSlave => "Reconciliation: task unknown to the slave".to_owned(),
             Verdict::ExecutorEnded { message, .. } => message.clone(),
         }
@@ -160,6 +174,7 @@ pub(crate) enum Ending {
     LaunchFailed(String),
     UpdateFailed(String),
     NotRegistered(Duration),
+    NotReregistered(Duration),
 }
 
 impl From<Ending> for Termination {
@@ -179,6 +194,14 @@ impl From<Ending> for Termination {
                 TaskState::TaskFailed,
                 Reason::ExecutorRegistrationTimeout,
                 format!("Executor did not register within {}", stout::duration::display(timeout)),
+            ),
+            Ending::NotReregistered(timeout) => (
+                TaskState::TaskLost,
+                Reason::ExecutorReregistrationTimeout,
+                format!(
+                    "Executor did not re-register within {}",
+                    stout::duration::display(timeout)
+                ),
             ),
         };
         Termination {
@@ -218,6 +241,12 @@ mod tests {
             Some(Ending::NotRegistered(Duration::from_secs(60))),
             "TASK_FAILED REASON_EXECUTOR_REGISTRATION_TIMEOUT \
              Executor did not register within 1mins; Executor terminated",
+        );
+        check(
+            Some(ended(Some("Executor terminated"))),
+            Some(Ending::NotReregistered(Duration::from_secs(2))),
+            "TASK_LOST REASON_EXECUTOR_REREGISTRATION_TIMEOUT \
+             Executor did not re-register within 2secs; Executor terminated",
         );
         check(
             None,

@@ -3,12 +3,13 @@
 //! Started by `main` and by clusters in one process, with everything that touches the world handed
 //! in. Upstream: `class Slave`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::attributes;
 use common::ids::{SlaveId, print_list};
-use common::resources::Resources;
+use common::resources::{CheckpointedError, Resources};
 use containerizer::Containerizer;
 use coordination::election::{DetectError, MasterDetector};
 use libprocess::clock::{Time, Timer};
@@ -21,10 +22,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use stout::Uuid;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::config::{Config, Recover};
+use crate::checkpoint::compatible::Incompatible;
+use crate::checkpoint::read::ReadError;
+use crate::checkpoint::write;
+use crate::config::Config;
 use crate::constants::MASTER_PING_TIMEOUT;
+use crate::disk::{Disk, Written};
 use crate::gc::GarbageCollector;
 use crate::metrics::Counters;
 use crate::monitor;
@@ -32,6 +37,7 @@ use crate::oversubscription::ResourceEstimator;
 use crate::phase::Phase;
 use crate::state::frameworks::Frameworks;
 use crate::status_updates::StatusUpdates;
+use crate::storage::{Step, Storage, StorageError};
 use crate::{messages, metrics, routes};
 
 /// What a slave works with.
@@ -44,6 +50,10 @@ pub struct Parts {
     pub estimator: Arc<dyn ResourceEstimator>,
     /// Shows its sandboxes and its log.
     pub files: Files,
+    /// Keeps what the next run is to find.
+    pub storage: Arc<dyn Storage>,
+    /// Names the time since the host has started: no process outlives it.
+    pub boot_id: String,
     /// Where waits and ids come from.
     pub seed: [u8; 32],
 }
@@ -73,16 +83,75 @@ pub enum Fatal {
     /// The master does not believe that we are who we say we are.
     #[error("Master {0} refused authentication")]
     Refused(Upid),
+    /// What an earlier run has left cannot be gone on with.
+    #[error(
+        "Failed to perform recovery: {why}\n\
+         To remedy this do as follows:\n\
+         Step 1: rm -f {}\n        \
+         This ensures slave doesn't recover old live executors.\n\
+         Step 2: Restart the slave.",
+        latest.display()
+    )]
+    Recovery {
+        /// What is wrong.
+        why: RecoveryError,
+        /// The link to what is recovered.
+        latest: PathBuf,
+    },
+    /// The next run would not find what the master believes that we know.
+    #[error("Failed to checkpoint: {0}")]
+    Checkpoint(StorageError),
+}
+
+/// Why nothing can be recovered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecoveryError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Reservations and volumes are of resources that are not there any more.
+    #[error(
+        "Checkpointed resources {checkpointed} are incompatible with slave resources {resources}: \
+         {why}"
+    )]
+    Resources {
+        /// The reservations and volumes.
+        checkpointed: String,
+        /// What there is.
+        resources: String,
+        /// What does not fit.
+        why: CheckpointedError,
+    },
+    /// We are not the slave that the master knows.
+    #[error("{0}")]
+    Incompatible(Incompatible),
+    /// Containers cannot be found again; what went wrong is the text.
+    #[error("{0}")]
+    Containers(String),
+    /// The process is ending.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// A slave that has been started.
 pub struct Started {
     /// Its address.
     pub pid: Pid<Slave>,
+    disk: Disk,
     ended: oneshot::Receiver<Fatal>,
 }
 
 impl Started {
+    /// Waits until what the next run is to find has been kept. False if there is nothing to wait
+    /// for.
+    pub async fn flushed(&self) -> bool {
+        let is_busy = self.disk.is_busy();
+        if is_busy {
+            self.disk.flushed().await;
+        }
+        is_busy
+    }
+
     /// Waits until the slave has ended.
     ///
     /// # Errors
@@ -93,6 +162,7 @@ impl Started {
             Err(_) => Ok(()),
         };
         self.pid.wait().await;
+        self.disk.flushed().await;
         outcome
     }
 }
@@ -125,6 +195,9 @@ pub struct Slave {
     pub(crate) started_at: Time,
     pub(crate) counters: Counters,
     pub(crate) parts: Parts,
+    pub(crate) disk: Disk,
+    /// Runs out when executors have had the time to come back; there while we recover.
+    pub(crate) reregistration_timer: Option<Timer>,
     pub(crate) updates: StatusUpdates,
     pub(crate) gc: GarbageCollector,
     random: StdRng,
@@ -144,6 +217,7 @@ impl Slave {
     ) -> Result<Started, AlreadyRunning> {
         let (fatal, ended) = oneshot::channel();
         let id = id.into();
+        let disk = Disk::new(runtime, parts.storage.clone());
         let slave = Slave {
             pid: Upid::new(id.clone(), runtime.address()),
             info: config.info.clone(),
@@ -162,7 +236,9 @@ impl Slave {
             started_at: runtime.clock().now(),
             counters: Counters::new(runtime.metrics()),
             random: StdRng::from_seed(parts.seed),
-            updates: StatusUpdates::start(runtime),
+            updates: StatusUpdates::start(runtime, &disk),
+            disk: disk.clone(),
+            reregistration_timer: None,
             gc: GarbageCollector::start(runtime),
             fatal: Some(fatal),
             config,
@@ -174,7 +250,7 @@ impl Slave {
             gc.stop();
         })?;
         monitor::start(runtime, &pid);
-        Ok(Started { pid, ended })
+        Ok(Started { pid, disk, ended })
     }
 
     /// A user asked the process to end (`SIGUSR1`); `user` is who, if that is known.
@@ -223,28 +299,27 @@ impl Slave {
         ctx.terminate();
     }
 
-    /// What an earlier run has left is not recovered, and not touched either.
-    fn recover(&mut self, ctx: &mut Ctx<Self>) {
-        let latest = self.config.work_dir.latest_slave();
-        if latest.symlink_metadata().is_ok() {
-            warn!(
-                "Found the state of an earlier slave below '{}'; it is left as it is, and this \
-                 slave starts as a new one",
-                self.config.work_dir.meta().display()
-            );
-        }
-        info!("Finished recovery");
-        match self.config.recover {
-            Recover::Cleanup => {
-                self.phase = Phase::Terminating;
-                ctx.terminate();
+    /// Puts something on the disk for the next run, behind all that was put there before, and goes
+    /// on when it is there; in the same order.
+    pub(crate) fn checkpoint(
+        &self,
+        ctx: &Ctx<Self>,
+        steps: Vec<Step>,
+        then: impl FnOnce(&mut Self, &mut Ctx<Self>, Written) + Send + 'static,
+    ) {
+        let slave = ctx.pid().clone();
+        self.disk.write(steps, move |written| {
+            slave.tell(move |slave, ctx| then(slave, ctx, written));
+        });
+    }
+
+    /// The same for what we cannot do without.
+    pub(crate) fn checkpoint_or_die(&self, ctx: &Ctx<Self>, steps: Vec<Step>) {
+        self.checkpoint(ctx, steps, |slave, ctx, written| {
+            if let Err(why) = written {
+                slave.die(ctx, Fatal::Checkpoint(why));
             }
-            Recover::Reconnect => {
-                self.phase = Phase::Disconnected;
-                self.detect(ctx, None);
-                self.estimate_oversubscribed(ctx);
-            }
-        }
+        });
     }
 }
 
@@ -257,7 +332,7 @@ impl Process for Slave {
     fn initialize(&mut self, ctx: &mut Ctx<Self>) {
         let name = ctx.upid().to_string();
         // COMPAT: the first six characters are cut, whatever they are (`Slave::initialize`); held
-        // by `a_signal_ends_it_and_the_state_of_an_earlier_slave_stays`.
+        // by `a_signal_ends_it`.
         info!("Slave started on {}", name.get(6..).unwrap_or_default());
         info!("Flags at startup: {}", self.config.shown);
         if ctx.upid().address.ip.is_loopback() {
@@ -288,11 +363,23 @@ impl Process for Slave {
 
     fn finalize(&mut self, ctx: &mut Ctx<Self>) {
         info!("Slave terminating");
-        // Who has to end leaves its executors alone.
+        // Who has to end leaves its executors alone, and the next run finds those of frameworks
+        // that checkpoint.
         if self.fatal.is_some() {
             for framework_id in self.frameworks.ids() {
-                self.shut_down_framework(ctx, &framework_id);
+                let framework = self.frameworks.get(&framework_id);
+                if framework.is_some_and(|framework| !framework.info.checkpoint()) {
+                    self.shut_down_framework(ctx, &framework_id);
+                }
             }
+        }
+        if self.phase == Phase::Terminating {
+            let steps = write::no_slave(&self.config.work_dir.meta());
+            self.disk.write(steps, |removed| {
+                if let Err(why) = removed {
+                    error!("The next run may recover what has ended: {why}");
+                }
+            });
         }
         self.updates.stop();
         self.gc.stop();

@@ -7,5 +7,5 @@ mod manager;
 
 mod stream;
 
-pub(crate) use manager::StatusUpdates;
-pub(crate) use stream::{AckError, Acknowledged, UpdateError};
+pub(crate) use manager::{RecoveredStream, StatusUpdates};
+pub(crate) use stream::{AckError, Acknowledged, Stream, UpdateError};

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -87,12 +89,8 @@ fn help_and_version() {
 }
 
 #[test]
-fn a_signal_ends_it_and_the_state_of_an_earlier_slave_stays() {
+fn a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
-    let latest = folder.path().join("meta/slaves/latest");
-    std::fs::create_dir_all(&latest).unwrap();
-    let info = latest.join("slave.info");
-    std::fs::write(&info, "precious").unwrap();
     let mut child = slave(&["--master=127.0.0.1:1"])
         .arg(format!("--work_dir={}", folder.path().display()))
         .stderr(Stdio::piped())
@@ -100,12 +98,35 @@ fn a_signal_ends_it_and_the_state_of_an_earlier_slave_stays() {
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("Slave started on 1)@127.0.0.1:")));
-    let warning = lines.find(|line| line.contains("Found the state of an earlier slave"));
-    assert!(warning.is_some(), "it says that it does not recover");
     lines.find(|line| line.contains("Detecting new master")).unwrap();
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGUSR1).unwrap();
     assert!(lines.any(|line| line.contains("Received SIGUSR1 signal from user")));
     assert!(lines.any(|line| line.ends_with("Slave terminating")));
     assert!(child.wait().unwrap().success());
-    assert_eq!(std::fs::read_to_string(info).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(folder.path().join("meta/boot_id")).unwrap().len(), 36);
+}
+
+#[test]
+fn what_cannot_be_recovered_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = folder.path().join("meta");
+    let info = meta.join("slaves/S0/slave.info");
+    fs::create_dir_all(info.parent().unwrap()).unwrap();
+    fs::write(&info, [100, 0, 0, 0, 1]).unwrap();
+    symlink(meta.join("slaves/S0"), meta.join("slaves/latest")).unwrap();
+    let work_dir = format!("--work_dir={}", folder.path().display());
+    let output = slave(&["--master=127.0.0.1:1", "--quiet", &work_dir]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "Failed to perform recovery: Failed to read '{}': Failed to read message of size 100 \
+         bytes: hit EOF unexpectedly, possible corruption\n\
+         To remedy this do as follows:\n\
+         Step 1: rm -f {}\n        \
+         This ensures slave doesn't recover old live executors.\n\
+         Step 2: Restart the slave.\n",
+        info.display(),
+        meta.join("slaves/latest").display()
+    );
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.ends_with(&expected), "{stderr}");
 }

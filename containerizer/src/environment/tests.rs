@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future;
 use proto::mesos::{ExecutorId, ExecutorInfo, FrameworkId};
 
 use super::executor_environment;
-use crate::LaunchSpec;
 use crate::config::Config;
+use crate::{Checkpoint, LaunchSpec};
 
 fn spec() -> LaunchSpec {
     LaunchSpec {
@@ -22,7 +25,7 @@ fn spec() -> LaunchSpec {
         user: None,
         slave_id: "m-S0".into(),
         slave_pid: "slave(1)@127.0.0.1:5051".into(),
-        checkpoint: false,
+        checkpoint: None,
     }
 }
 
@@ -56,7 +59,8 @@ fn nothing_but_what_is_always_set() {
 
 #[test]
 fn checkpointing_frameworks_learn_how_long_to_wait() {
-    let spec = LaunchSpec { checkpoint: true, ..spec() };
+    let checkpoint = Checkpoint(Arc::new(|_, _| future::ready(Ok(())).boxed()));
+    let spec = LaunchSpec { checkpoint: Some(checkpoint), ..spec() };
     let more = [
         ("MESOS_CHECKPOINT", "1"),
         ("MESOS_RECOVERY_TIMEOUT", "15mins"),

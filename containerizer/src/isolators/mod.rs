@@ -13,6 +13,7 @@ use proto::mesos::slave::{ContainerConfig, ContainerLaunchInfo, ContainerLimitat
 use proto::mesos::{ContainerStatus, ResourceStatistics};
 use tracing::{info, warn};
 
+use crate::RecoverableContainer;
 use crate::config::Config;
 use crate::usage::UsageError;
 
@@ -47,6 +48,12 @@ pub type Isolation<T> = BoxFuture<'static, Result<T, IsolatorError>>;
 
 /// Isolates one resource or concern of all containers.
 pub trait Isolator: Send + Sync {
+    /// Takes over the containers of an earlier run; called once, before anything else. An isolator
+    /// that keeps nothing of containers has nothing to do.
+    fn recover(&self, _containers: &[RecoverableContainer]) -> Isolation<()> {
+        future::ready(Ok(())).boxed()
+    }
+
     /// Before anything of the container runs; one isolator after the other.
     fn prepare(
         &self,

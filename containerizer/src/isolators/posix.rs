@@ -14,6 +14,7 @@ use proto::mesos::slave::{ContainerConfig, ContainerLaunchInfo};
 use tracing::warn;
 
 use super::{Isolation, Isolator, IsolatorError};
+use crate::RecoverableContainer;
 use crate::usage::{Usage, usage};
 
 /// One of the two.
@@ -45,6 +46,12 @@ impl Posix {
 }
 
 impl Isolator for Posix {
+    fn recover(&self, containers: &[RecoverableContainer]) -> Isolation<()> {
+        let known = containers.iter().map(|each| (each.container_id.clone(), Some(each.pid)));
+        self.pids.lock().extend(known);
+        future::ready(Ok(())).boxed()
+    }
+
     fn prepare(
         &self,
         container_id: &ContainerId,

@@ -56,8 +56,21 @@ pub struct ForkPlan {
 pub struct Forked {
     /// Its number.
     pub pid: i32,
+    /// When it started, in ticks since the host did.
+    pub started: u64,
     /// How it ended, for everyone who wants to know. It is reaped whether or not anyone does.
     pub exit: Exit,
+}
+
+/// A process that an earlier run of the slave has started.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// Its number.
+    pub pid: i32,
+    /// When it started, in ticks since the host did, if that is known.
+    pub started: Option<u64>,
+    /// A variable and value that no other container's processes have.
+    pub marker: (String, String),
 }
 
 /// Why a launcher failed.
@@ -72,6 +85,16 @@ pub enum LauncherError {
     /// Nothing was started for the container.
     #[error("Unknown container {0}")]
     UnknownContainer(ContainerId),
+    /// A process that was left cannot be looked at.
+    #[error("Failed to look at process {pid} of container {container_id}: {source}")]
+    Watch {
+        /// The container.
+        container_id: ContainerId,
+        /// The process.
+        pid: i32,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Some processes may still run.
     #[error("Failed to kill all processes: {0}")]
     Kill(#[from] KillError),
@@ -82,6 +105,11 @@ pub enum LauncherError {
 
 /// Starts and ends the processes of containers.
 pub trait Launcher: Send + Sync {
+    /// Takes over a container of an earlier run. Its exit is there at once if its first process has
+    /// ended, or its number is another one's by now; whatever else was left of it can be destroyed
+    /// all the same. Blocking.
+    fn recover(&self, container_id: &ContainerId, left: Left) -> Result<Exit, LauncherError>;
+
     /// Starts the first process of a container in a session of its own.
     fn fork(&self, container_id: &ContainerId, plan: ForkPlan) -> Result<Forked, LauncherError>;
 

@@ -8,6 +8,8 @@ use std::os::fd::OwnedFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A handle that stays with one process, whatever happens to its number.
 pub(crate) struct ProcessHandle(OwnedFd);
@@ -38,6 +40,13 @@ impl ProcessHandle {
         let mut watched = [PollFd::new(&self.0, PollFlags::IN)];
         retry_on_intr(|| poll(&mut watched, None))?;
         Ok(())
+    }
+
+    /// As [`ProcessHandle::wait`], without blocking. To be called in the runtime that will poll it.
+    pub(crate) fn ended(self) -> io::Result<impl Future<Output = io::Result<()>> + Send + 'static> {
+        #[expect(deprecated, reason = "unsound for other types; this one owns its descriptor")]
+        let watched = AsyncFd::with_interest(self.0, Interest::READABLE)?;
+        Ok(async move { watched.readable().await.map(drop) })
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {

@@ -24,12 +24,12 @@ use tracing::warn;
 use super::state::Stage;
 use crate::config::Config;
 use crate::create::CreateError;
-use crate::errors::{ContainerError, LaunchError, TerminationError};
+use crate::errors::{ContainerError, LaunchError, RecoverError, TerminationError};
 use crate::fetcher::Fetcher;
 use crate::isolators::{self, Isolator, IsolatorError};
 
 use crate::launcher::{self, Exit, Launcher};
-use crate::{Containerizer, LaunchSpec, Launched};
+use crate::{Containerizer, LaunchSpec, Launched, RecoverableContainer};
 
 /// Launches executors as processes of this host.
 pub struct MesosContainerizer(Arc<Inner>);
@@ -146,6 +146,14 @@ impl MesosContainerizer {
 }
 
 impl Containerizer for MesosContainerizer {
+    fn recover(
+        &self,
+        containers: Vec<RecoverableContainer>,
+    ) -> BoxFuture<'static, Result<(), RecoverError>> {
+        let inner = self.0.clone();
+        async move { inner.recover(containers).await }.boxed()
+    }
+
     fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>> {
         self.0.launch(spec)
     }

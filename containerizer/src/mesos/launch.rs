@@ -31,11 +31,11 @@ use crate::config::ContainerOutput;
 use crate::environment::executor_environment;
 use crate::errors::LaunchError;
 use crate::fetcher::FetchRequest;
-use crate::launcher::{ForkPlan, Output};
-use crate::{LaunchSpec, Launched};
+use crate::launcher::{Exit, ForkPlan, Forked, Output};
+use crate::{Checkpoint, LaunchSpec, Launched};
 
 /// The variable that tells a container's processes from all others: no two sandboxes are alike.
-const MARKER: &str = "MESOS_DIRECTORY";
+pub(super) const MARKER: &str = "MESOS_DIRECTORY";
 const OUTPUT_MODE: u32 = 0o644;
 
 impl Inner {
@@ -84,7 +84,11 @@ impl Inner {
         let preparations = self.prepare(spec).await?;
         let output = open_output(self.config.output, &spec.directory).await?;
         self.enter(id, Stage::Isolating)?;
-        let (pid, control) = self.fork(spec, &preparations, output)?;
+        let (forked, control) = self.fork(spec, &preparations, output)?;
+        let Forked { pid, started, .. } = forked;
+        if let Some(Checkpoint(keep)) = &spec.checkpoint {
+            keep(pid, started).await.map_err(LaunchError::Checkpoint)?;
+        }
         self.isolate(id, pid).await?;
         let killed = self.enter(id, Stage::Fetching)?;
         let request = FetchRequest {
@@ -128,7 +132,7 @@ impl Inner {
         spec: &LaunchSpec,
         preparations: &[ContainerLaunchInfo],
         output: Output,
-    ) -> Result<(i32, OwnedFd), LaunchError> {
+    ) -> Result<(Forked, OwnedFd), LaunchError> {
         let pipe = pipe2(OFlag::O_CLOEXEC).map_err(|error| LaunchError::Pipe(error.into()));
         let (listening, control) = pipe?;
         let commands = preparations.iter().flat_map(|each| &each.commands);
@@ -150,12 +154,17 @@ impl Inner {
         if let Some(container) = self.containers.lock().get_mut(&spec.container_id) {
             container.exit = Some(forked.exit.clone());
         }
-        let (inner, id) = (self.clone(), spec.container_id.clone());
+        self.reap(&spec.container_id, forked.exit.clone());
+        Ok((forked, control))
+    }
+
+    /// Ends the container with its first process.
+    pub(super) fn reap(self: &Arc<Self>, id: &ContainerId, exit: Exit) {
+        let (inner, id) = (self.clone(), id.clone());
         tokio::spawn(async move {
-            forked.exit.await;
+            exit.await;
             inner.reaped(&id);
         });
-        Ok((forked.pid, control))
     }
 
     /// The executor's environment, and what comes on top of it.
@@ -186,7 +195,7 @@ impl Inner {
         Ok(())
     }
 
-    fn watch_limits(self: &Arc<Self>, id: &ContainerId) {
+    pub(super) fn watch_limits(self: &Arc<Self>, id: &ContainerId) {
         let mut limits: FuturesUnordered<_> =
             self.isolators.iter().map(|isolator| isolator.watch(id)).collect();
         let Some(mut outcome) =

@@ -1,5 +1,5 @@
 //! The Mesos containerizer: isolators around processes of this host, without a container engine.
-//! Reading order: `state`, `containerizer`, `launch`, `destroy`, `helper`.
+//! Reading order: `state`, `containerizer`, `launch`, `recover`, `destroy`, `helper`.
 //! Upstream: `src/slave/containerizer/mesos`.
 
 pub use containerizer::MesosContainerizer;
@@ -10,5 +10,6 @@ mod state;
 mod containerizer;
 mod destroy;
 mod launch;
+mod recover;
 
 pub mod helper;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use containerizer::isolators::Isolator;
-use containerizer::launcher::{ForkPlan, Forked, Launcher, LauncherError};
+use containerizer::launcher::{Exit, ForkPlan, Forked, Launcher, LauncherError, Left};
 use containerizer::mesos::MesosContainerizer;
 use containerizer::{Containerizer, LaunchError};
 use futures_util::FutureExt;
@@ -284,6 +284,10 @@ async fn a_failing_cleanup_fails_the_end_but_not_the_others() {
 struct Powerless(Arc<dyn Launcher>);
 
 impl Launcher for Powerless {
+    fn recover(&self, id: &common::ids::ContainerId, left: Left) -> Result<Exit, LauncherError> {
+        self.0.recover(id, left)
+    }
+
     fn fork(&self, id: &common::ids::ContainerId, plan: ForkPlan) -> Result<Forked, LauncherError> {
         self.0.fork(id, plan)
     }

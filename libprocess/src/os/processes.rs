@@ -93,19 +93,21 @@ impl ProcessTable {
     }
 
     /// The processes that were started with `name=value` in their environment and may be asked.
-    pub fn carrying(&self, name: &str, value: &str) -> impl Iterator<Item = i32> {
-        let variable = format!("{name}={value}");
-        let carries = move |pid: &i32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
-        };
-        self.0.keys().copied().filter(carries)
+    pub fn carrying<'a>(&'a self, name: &'a str, value: &'a str) -> impl Iterator<Item = i32> + 'a {
+        self.0.keys().copied().filter(move |pid| carries(*pid, name, value))
     }
 
     /// All processes of which `wanted` is true.
     pub fn matching(&self, wanted: impl Fn(&Process) -> bool) -> impl Iterator<Item = i32> {
         self.0.iter().filter(move |(_, process)| wanted(process)).map(|(pid, _)| *pid)
     }
+}
+
+/// Whether a process was started with `name=value` in its environment and may be asked.
+pub fn carries(pid: i32, name: &str, value: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variable = format!("{name}={value}");
+    environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
 }
 
 /// When a process started, in ticks since the host did.

@@ -16,6 +16,15 @@ use tracing::{error, info, warn};
 
 use crate::gc::schedule::Schedule;
 
+/// How old a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It has come out of use only now.
+    New,
+    /// As old as it looks: it was out of use before.
+    Kept,
+}
+
 type OnRemoved = Box<dyn FnOnce() + Send>;
 
 /// The actor; see the module.
@@ -31,13 +40,28 @@ pub(crate) struct Actor {
 impl Process for Actor {}
 
 impl Actor {
-    fn schedule(&mut self, ctx: &mut Ctx<Self>, path: PathBuf, keep: Duration, then: OnRemoved) {
+    fn schedule(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        path: PathBuf,
+        (keep, age): (Duration, Age),
+        then: OnRemoved,
+    ) {
         // COMPAT: a directory keeps its age over restarts by its modification time, which
         // `Slave::removeExecutor` sets; held by `gc::directories_get_the_time_of_their_end`.
-        if let Err(error) = touch(&path, ctx.now()) {
-            error!("Failed to find the mtime of '{}': {error}", path.display());
-            return;
-        }
+        let age = match age {
+            Age::New => touch(&path, ctx.now()).map(|()| Duration::ZERO),
+            Age::Kept => age_of(&path, ctx.now()),
+        };
+        let age = match age {
+            Ok(age) => age,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                error!("Failed to find the mtime of '{}': {error}", path.display());
+                return;
+            }
+        };
+        let keep = keep.saturating_sub(age);
         info!(
             "Scheduling '{}' for gc {} in the future",
             path.display(),
@@ -98,6 +122,13 @@ impl Actor {
     }
 }
 
+/// How long ago a directory has changed last.
+fn age_of(path: &Path, now: Time) -> io::Result<Duration> {
+    let modified = std::fs::metadata(path)?.modified()?;
+    let now = SystemTime::UNIX_EPOCH + now.since_epoch();
+    Ok(now.duration_since(modified).unwrap_or_default())
+}
+
 fn touch(path: &Path, now: Time) -> io::Result<()> {
     File::open(path)?.set_modified(SystemTime::UNIX_EPOCH + now.since_epoch())
 }
@@ -124,14 +155,16 @@ impl GarbageCollector {
         }))
     }
 
-    /// Lets a directory live for `keep` from now, and calls `then` when it has been removed.
+    /// Lets a directory, if it is there, become `keep` old, and calls `then` when it has been
+    /// removed.
     pub(crate) fn schedule(
         &self,
         path: PathBuf,
         keep: Duration,
+        age: Age,
         then: impl FnOnce() + Send + 'static,
     ) {
-        self.0.tell(move |actor, ctx| actor.schedule(ctx, path, keep, Box::new(then)));
+        self.0.tell(move |actor, ctx| actor.schedule(ctx, path, (keep, age), Box::new(then)));
     }
 
     /// Keeps directories. Completes when none of them is being removed; false if that cannot be

@@ -9,6 +9,8 @@ use proto::mesos::containerizer::Termination;
 use proto::mesos::internal::ExitedExecutorMessage;
 use tracing::{error, info, warn};
 
+use crate::checkpoint::write;
+use crate::gc::Age;
 use crate::phase::Phase;
 use crate::refusal::Verdict;
 use crate::slave::Slave;
@@ -65,6 +67,7 @@ impl Slave {
             self.remove_executor(run);
         }
         self.remove_framework_if_idle(ctx, framework_id);
+        self.finish_recovery_if_all_are_back(ctx);
     }
 
     /// Puts an executor into the history, and its directories up for removal.
@@ -72,18 +75,21 @@ impl Slave {
         let Some(executor) = self.frameworks.run(run) else { return };
         info!("Cleaning up executor {executor}");
         assert_eq!(executor.phase, ExecutorPhase::Terminated, "{executor}: it has ended");
-        let sandbox = executor.directory.clone();
+        if let Some(directory) = &executor.meta {
+            self.disk.write(write::sentinel(directory), |written| {
+                // Another run of the slave finds that it has ended all the same.
+                if let Err(why) = written {
+                    error!("{why}");
+                }
+            });
+        }
         let Some(framework) = self.frameworks.get_mut(&run.framework_id) else { return };
         let is_awaited = framework.pending.contains_key(&run.executor_id);
         framework.complete_executor(&run.executor_id);
-
-        let (delay, files) = (self.config.gc_delay, self.parts.files.clone());
-        let name = sandbox.display().to_string();
-        self.gc.schedule(sandbox, delay, move || files.detach(&name));
-        if let (false, Some(slave_id)) = (is_awaited, self.id()) {
-            let path =
-                self.config.work_dir.executor(&slave_id, &run.framework_id, &run.executor_id);
-            self.gc.schedule(path, delay, || {});
+        let Some(slave_id) = self.id() else { return };
+        self.collect_run(&slave_id, run, Age::New);
+        if !is_awaited {
+            self.collect_executor(&slave_id, &run.framework_id, &run.executor_id, Age::New);
         }
     }
 }

@@ -2,11 +2,13 @@
 //! Called by the table of messages, and by every handler after which a framework may be idle.
 //! Upstream: `Slave::shutdownFramework`, `updateFramework`, `removeFramework`.
 
-use common::ids::FrameworkId;
+use common::ids::{FrameworkId, SlaveId};
 use libprocess::{Ctx, Upid};
 use proto::mesos::internal::{ShutdownFrameworkMessage, UpdateFrameworkMessage};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use crate::checkpoint::write;
+use crate::gc::Age;
 use crate::phase::Phase;
 use crate::slave::Slave;
 use crate::state::executor::ExecutorPhase;
@@ -69,7 +71,7 @@ impl Slave {
 
     pub(crate) fn update_framework(
         &mut self,
-        _: &mut Ctx<Self>,
+        ctx: &mut Ctx<Self>,
         _: Upid,
         message: UpdateFrameworkMessage,
     ) {
@@ -94,6 +96,17 @@ impl Slave {
         let pid = message.pid().parse::<Upid>().unwrap_or_default();
         info!("Updating framework {framework_id} pid to {pid}");
         framework.pid = Some(pid).filter(|pid| !pid.is_empty());
+        if let (true, Some(slave_id)) = (framework.info.checkpoint(), &self.info.id) {
+            let meta = self.config.work_dir.meta();
+            let directory = meta.framework(&SlaveId::from(slave_id), &framework_id);
+            let steps = write::framework_pid(&directory, framework.pid.as_ref());
+            self.checkpoint(ctx, steps, |_, _, written| {
+                // The master tells it again.
+                if let Err(why) = written {
+                    error!("{why}");
+                }
+            });
+        }
         self.updates.resume();
     }
 
@@ -110,8 +123,9 @@ impl Slave {
         info!("Cleaning up framework {framework_id}");
         self.updates.cleanup(framework_id.clone());
         if let Some(slave_id) = self.id() {
-            let path = self.config.work_dir.framework(&slave_id, framework_id);
-            self.gc.schedule(path, self.config.gc_delay, || {});
+            let work_dir = self.config.work_dir.clone();
+            self.collect(work_dir.framework(&slave_id, framework_id), Age::New);
+            self.collect(work_dir.meta().framework(&slave_id, framework_id), Age::New);
         }
         self.frameworks.remove(framework_id);
         if self.phase == Phase::Terminating && self.frameworks.is_empty() {

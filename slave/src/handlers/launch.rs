@@ -3,19 +3,23 @@
 //! Upstream: `Framework::launchExecutor`, `Slave::executorLaunched`, `registerExecutorTimeout`.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::ids::{ContainerId, ExecutorId, FrameworkId, SlaveId};
 use common::resources::Resources;
 use containerizer::users;
-use containerizer::{LaunchError, LaunchSpec, Launched};
+use containerizer::{Checkpoint, LaunchError, LaunchSpec, Launched};
+use futures_util::FutureExt;
 use libprocess::Ctx;
 use proto::mesos::containerizer::Termination;
 use proto::mesos::{ExecutorInfo, TaskInfo};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use crate::checkpoint::write;
 use crate::command_executor::executor_info;
-use crate::paths::create_sandbox;
+use crate::paths::{FORKED_PID, create_sandbox};
 use crate::refusal::Ending;
 use crate::slave::Slave;
 use crate::state::executor::{Executor, ExecutorKind, ExecutorPhase, Run};
@@ -61,14 +65,54 @@ impl Slave {
             user: user.clone(),
             slave_id,
             slave_pid: ctx.upid().to_string(),
-            // Executors that outlive us could not come back to us: nothing is checkpointed.
-            checkpoint: false,
+            checkpoint: None,
         };
-        let executor = Executor::new(run.clone(), info, kind, directory.clone());
+        let mut executor = Executor::new(run.clone(), info.clone(), kind, directory);
+        let meta = self.config.work_dir.meta();
+        let kept = framework.info.checkpoint().then(|| meta.run(&spec.slave_id, &run));
+        executor.meta.clone_from(&kept);
         framework.executors.insert(run.executor_id.clone(), executor);
         self.await_registration(ctx, run.clone());
+        let Some(kept) = kept else { return self.make_sandbox(ctx, run, spec) };
+        let directory = meta.executor(&spec.slave_id, framework_id, &run.executor_id);
+        let steps = write::executor(&directory, &kept, &info);
+        let spec = LaunchSpec { checkpoint: Some(self.keep_pid(kept)), ..spec };
+        self.checkpoint(ctx, steps, move |slave, ctx, written| match written {
+            Ok(()) => slave.make_sandbox(ctx, run, spec),
+            Err(why) => slave.fail_launch(ctx, &run, why.to_string()),
+        });
+    }
+
+    /// How the containerizer keeps the first process of a run.
+    fn keep_pid(&self, run: PathBuf) -> Checkpoint {
+        let disk = self.disk.clone();
+        Checkpoint(Arc::new(move |pid, started| {
+            let (done, kept) = oneshot::channel();
+            info!(
+                "Checkpointing executor's forked pid {pid} to '{}'",
+                run.join(FORKED_PID).display()
+            );
+            disk.write(write::forked_pid(&run, pid, started), |written| {
+                // The launch may have been given up.
+                let _ = done.send(written);
+            });
+            async move { Ok(kept.await??) }.boxed()
+        }))
+    }
+
+    fn make_sandbox(&mut self, ctx: &mut Ctx<Self>, run: Run, spec: LaunchSpec) {
+        let (directory, user) = (spec.directory.clone(), spec.user.clone());
         let sandbox = ctx.runtime().blocking(move || prepare_sandbox(&directory, user.as_deref()));
         ctx.then(sandbox, move |slave, ctx, made| slave.on_sandbox_made(ctx, run, spec, made));
+    }
+
+    /// Ends an executor that has never had a container.
+    fn fail_launch(&mut self, ctx: &mut Ctx<Self>, run: &Run, why: String) {
+        error!("{why}");
+        let Some(executor) = self.frameworks.run_mut(run) else { return };
+        self.counters.container_launch_errors.increment();
+        executor.pending_termination = Some(Ending::LaunchFailed(why).into());
+        self.on_executor_terminated(ctx, run, Ok(Termination::default()));
     }
 
     fn on_sandbox_made(
@@ -78,7 +122,7 @@ impl Slave {
         spec: LaunchSpec,
         made: Option<io::Result<()>>,
     ) {
-        let Some(executor) = self.frameworks.run_mut(&run) else { return };
+        let Some(executor) = self.frameworks.run(&run) else { return };
         let failure = match made {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
@@ -87,10 +131,7 @@ impl Slave {
         if let Some(why) = failure {
             let directory = spec.directory.display();
             let why = format!("Failed to create executor directory '{directory}': {why}");
-            error!("{why}");
-            self.counters.container_launch_errors.increment();
-            executor.pending_termination = Some(Ending::LaunchFailed(why).into());
-            return self.on_executor_terminated(ctx, &run, Ok(Termination::default()));
+            return self.fail_launch(ctx, &run, why);
         }
         if executor.phase != ExecutorPhase::Registering {
             // It was shut down meanwhile, and there is no container that could tell of its end.

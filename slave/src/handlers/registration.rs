@@ -16,6 +16,7 @@ use proto::mesos::internal::{
 use proto::mesos::{MasterInfo, TaskState};
 use tracing::{error, info, warn};
 
+use crate::checkpoint::write;
 use crate::constants::{MASTER_PING_TIMEOUT, REGISTER_RETRY_INTERVAL_MAX};
 use crate::phase::Phase;
 use crate::refusal::Verdict;
@@ -163,6 +164,9 @@ impl Slave {
                 info!("Registered with master {from}; given slave ID {given}");
                 self.phase = Phase::Running;
                 self.info.id = Some(message.slave_id);
+                let meta = self.config.work_dir.meta();
+                let steps = write::slave(&meta, &meta.slave(&given), &self.info);
+                self.checkpoint_or_die(ctx, steps);
                 self.updates.resume();
                 self.await_ping(ctx);
             }

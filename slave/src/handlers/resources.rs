@@ -7,6 +7,7 @@ use libprocess::{Ctx, Upid, vlog};
 use proto::mesos::internal::{CheckpointResourcesMessage, UpdateSlaveMessage};
 use tracing::info;
 
+use crate::checkpoint::write;
 use crate::phase::Phase;
 use crate::slave::Slave;
 
@@ -15,13 +16,16 @@ impl Slave {
     /// `misuse::tasks_with_volumes_that_nobody_told_of_are_lost`.
     pub(crate) fn checkpoint_resources(
         &mut self,
-        _: &mut Ctx<Self>,
+        ctx: &mut Ctx<Self>,
         _: Upid,
         message: CheckpointResourcesMessage,
     ) {
         let told = Resources::from(&message.resources);
         info!("Updated checkpointed resources from {} to {told}", self.checkpointed_resources);
         self.checkpointed_resources = told;
+        // Behind it come the tasks that use them.
+        let steps = write::resources(&self.config.work_dir.meta(), &message.resources);
+        self.checkpoint_or_die(ctx, steps);
     }
 
     /// Asks for an estimate, now and again after each answer.

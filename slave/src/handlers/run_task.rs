@@ -4,13 +4,17 @@
 
 use common::ids::{ExecutorId, FrameworkId, SlaveId, TaskId};
 use common::resources::Resources;
+use common::status::create_task;
 use containerizer::ContainerError;
 use libprocess::{Ctx, Upid};
 use proto::mesos::internal::RunTaskMessage;
-use proto::mesos::{FrameworkInfo, Resource, TaskInfo};
+use proto::mesos::{FrameworkInfo, Resource, TaskInfo, TaskState};
 use tracing::{error, info, warn};
 
+use crate::checkpoint::write;
+use crate::disk::Written;
 use crate::handlers::executor::send_to_executor;
+use crate::paths::WorkDir;
 use crate::phase::Phase;
 use crate::refusal::{Ending, InvalidTask, ResourceUser, Verdict};
 use crate::slave::Slave;
@@ -68,21 +72,41 @@ impl Slave {
         (task, pid): (TaskInfo, Option<Upid>),
     ) {
         let (slave_id, executor_id) = (SlaveId::from(&task.slave_id), executor_of(&task));
-        let work_dir = &self.config.work_dir;
+        let roots = [self.config.work_dir.clone(), self.config.work_dir.meta()];
         let mut paths = Vec::new();
         if self.frameworks.get(&framework_id).is_none() {
-            paths.push(work_dir.framework(&slave_id, &framework_id));
-            self.frameworks.add(framework_id.clone(), info, pid);
+            paths.extend(roots.iter().map(|root| root.framework(&slave_id, &framework_id)));
+            self.add_framework(ctx, &slave_id, (framework_id.clone(), info, pid));
         }
         let Some(framework) = self.frameworks.get_mut(&framework_id) else { return };
         if !framework.executors.contains_key(&executor_id) {
-            paths.push(work_dir.executor(&slave_id, &framework_id, &executor_id));
+            let executor = |root: &WorkDir| root.executor(&slave_id, &framework_id, &executor_id);
+            paths.extend(roots.iter().map(executor));
         }
         let task_id = TaskId::from(&task.task_id);
         framework.add_pending(executor_id.clone(), task);
         ctx.then(self.gc.unschedule(paths), move |slave, ctx, kept| {
             slave.on_directories_kept(ctx, &framework_id, &executor_id, (&task_id, kept));
         });
+    }
+
+    fn add_framework(
+        &mut self,
+        ctx: &Ctx<Self>,
+        slave_id: &SlaveId,
+        (framework_id, info, pid): (FrameworkId, FrameworkInfo, Option<Upid>),
+    ) {
+        if info.checkpoint() {
+            let directory = self.config.work_dir.meta().framework(slave_id, &framework_id);
+            let steps = write::framework(&directory, &info, pid.as_ref());
+            self.checkpoint(ctx, steps, |_, _, written| {
+                // No executor of it will be launched either then.
+                if let Err(why) = written {
+                    error!("{why}");
+                }
+            });
+        }
+        self.frameworks.add(framework_id, info, pid);
     }
 
     fn on_directories_kept(
@@ -180,16 +204,53 @@ impl Slave {
                 );
                 self.report(ctx, framework_id, &task_id, &Verdict::ExecutorGone);
             }
-            ExecutorPhase::Registering => {
+            ExecutorPhase::Registering | ExecutorPhase::Running => {
                 info!("Queuing task '{task_id}' for executor {executor}");
-                executor.queue(task);
-            }
-            ExecutorPhase::Running => {
-                info!("Queuing task '{task_id}' for executor {executor}");
-                executor.queue(task);
                 let run = executor.run.clone();
-                self.make_room(ctx, run, vec![task_id]);
+                let kept = executor.meta_of(&task_id);
+                let steps = kept.map(|directory| {
+                    write::task(
+                        &directory,
+                        &create_task(&task, TaskState::TaskStaging, framework_id),
+                    )
+                });
+                executor.queue(task);
+                let Some(steps) = steps else { return self.on_task_ready(ctx, run, task_id) };
+                executor.unwritten.insert(task_id.clone());
+                self.checkpoint(ctx, steps, move |slave, ctx, written| {
+                    slave.on_task_checkpointed(ctx, run, task_id, written);
+                });
             }
+        }
+    }
+
+    fn on_task_checkpointed(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        run: Run,
+        task_id: TaskId,
+        written: Written,
+    ) {
+        let Some(executor) = self.frameworks.run_mut(&run) else { return };
+        executor.unwritten.remove(&task_id);
+        if !executor.queued.contains(&task_id) {
+            return;
+        }
+        match written {
+            Ok(()) => self.on_task_ready(ctx, run, task_id),
+            Err(why) => {
+                error!("{why}");
+                let verdict = Verdict::NotCheckpointed(why);
+                self.report(ctx, &run.framework_id, &task_id, &verdict);
+            }
+        }
+    }
+
+    /// A queued task goes to an executor that runs; one that registers will get it then.
+    fn on_task_ready(&mut self, ctx: &mut Ctx<Self>, run: Run, task_id: TaskId) {
+        let executor = self.frameworks.run(&run);
+        if executor.is_some_and(|executor| executor.phase == ExecutorPhase::Running) {
+            self.make_room(ctx, run, vec![task_id]);
         }
     }
 

@@ -3,6 +3,8 @@
 //! Called by the table of messages, by the manager, and by every handler that ends a task.
 //! Upstream: the four `Slave::statusUpdate`s, `forward`, `statusUpdateAcknowledgement`.
 
+use std::path::PathBuf;
+
 use common::ids::{ExecutorId, FrameworkId, SlaveId, TaskId};
 use common::status::{NewUpdate, print_update};
 use common::task_state;
@@ -59,7 +61,7 @@ impl Slave {
         verdict: &Verdict,
     ) {
         let update = self.own_update(ctx, framework_id, (task_id, None), verdict);
-        self.hand_over(ctx, update, UpdateOrigin::Slave, |_, _| {});
+        self.hand_over(ctx, (update, None), UpdateOrigin::Slave, |_, _| {});
     }
 
     fn own_update(
@@ -85,7 +87,7 @@ impl Slave {
 
     /// Takes an update in: those that nobody could acknowledge are dropped, the others get in line
     /// behind earlier ones of the same executor.
-    fn status_update(
+    pub(crate) fn status_update(
         &mut self,
         ctx: &mut Ctx<Self>,
         mut update: StatusUpdate,
@@ -111,7 +113,7 @@ impl Slave {
         let Some(executor) = framework.executor_of_mut(&task_id) else {
             warn!("Could not find the executor for status update {}", print_update(&update));
             self.counters.valid_status_updates.increment();
-            return self.hand_over(ctx, update, origin, |_, _| {});
+            return self.hand_over(ctx, (update, None), origin, |_, _| {});
         };
         let run = executor.run.clone();
         let is_own = origin == UpdateOrigin::Slave;
@@ -168,8 +170,9 @@ impl Slave {
         }
         let task_id = TaskId::from(&status.task_id);
         executor.update_task_state(status);
-        let state = status.state();
+        let (state, kept) = (status.state(), executor.meta_of(&task_id));
         if !task_state::is_terminal(state) || !executor.is_live(&task_id) {
+            let update = (update, kept);
             return self.hand_over(ctx, update, origin, move |slave, ctx| slave.next(ctx, run));
         }
         executor.terminate_task(&task_id, state);
@@ -185,6 +188,7 @@ impl Slave {
                 );
                 slave.end_container(&run, Ending::UpdateFailed(why.to_string()));
             }
+            let update = (update, kept);
             slave.hand_over(ctx, update, origin, move |slave, ctx| slave.next(ctx, run));
         });
     }
@@ -196,15 +200,16 @@ impl Slave {
         }
     }
 
-    /// Gives an update to the manager, and then acknowledges it to the executor that sent it.
+    /// Gives an update to the manager, which keeps it in `directory`, if there is one; and then
+    /// acknowledges it to the executor that sent it.
     fn hand_over(
         &mut self,
         ctx: &mut Ctx<Self>,
-        update: StatusUpdate,
+        (update, directory): (StatusUpdate, Option<PathBuf>),
         origin: UpdateOrigin,
         then: impl FnOnce(&mut Self, &mut Ctx<Self>) + Send + 'static,
     ) {
-        ctx.then(self.updates.update(update.clone()), move |slave, ctx, taken| {
+        ctx.then(self.updates.update(update.clone(), directory), move |slave, ctx, taken| {
             slave.on_update_taken(ctx, &update, &origin, taken);
             then(slave, ctx);
         });

@@ -6,7 +6,7 @@
 //!
 //! Upstream: `struct Executor` in `slave.hpp`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -19,8 +19,11 @@ use proto::mesos::containerizer::Termination;
 use proto::mesos::internal::{StatusUpdate, Task};
 use proto::mesos::{ExecutorInfo, TaskInfo, TaskState, TaskStatus};
 use stout::bounded::History;
+use tracing::warn;
 
+use crate::checkpoint::recovered::RecoveredTask;
 use crate::constants::MAX_COMPLETED_TASKS_PER_EXECUTOR;
+use crate::paths::TASKS;
 use crate::state::queue::TaskQueue;
 
 /// Where an executor is in its life. Upstream: `Executor::State`.
@@ -81,12 +84,16 @@ pub(crate) struct Executor {
     pub(crate) kind: ExecutorKind,
     /// The sandbox.
     pub(crate) directory: PathBuf,
+    /// Where it is kept for the next run of the slave; none if its framework does not checkpoint.
+    pub(crate) meta: Option<PathBuf>,
     pub(crate) phase: ExecutorPhase,
     /// Its address, once it has registered.
     pub(crate) pid: Option<Upid>,
     /// What the executor and its launched tasks hold.
     resources: Resources,
     pub(crate) queued: TaskQueue<TaskInfo>,
+    /// Queued tasks that are not on the disk yet: they must be before the executor has them.
+    pub(crate) unwritten: BTreeSet<TaskId>,
     pub(crate) launched: TaskQueue<Task>,
     pub(crate) terminated: TaskQueue<Task>,
     pub(crate) completed: History<Task>,
@@ -109,9 +116,11 @@ impl Executor {
             info,
             kind,
             directory,
+            meta: None,
             phase: ExecutorPhase::Registering,
             pid: None,
             queued: TaskQueue::default(),
+            unwritten: BTreeSet::new(),
             launched: TaskQueue::default(),
             terminated: TaskQueue::default(),
             completed: History::new(MAX_COMPLETED_TASKS_PER_EXECUTOR),
@@ -122,6 +131,17 @@ impl Executor {
 
     pub(crate) fn id(&self) -> &ExecutorId {
         &self.run.executor_id
+    }
+
+    /// Where a task of this run is kept for the next run of the slave.
+    pub(crate) fn meta_of(&self, task_id: &TaskId) -> Option<PathBuf> {
+        Some(self.meta.as_ref()?.join(TASKS).join(task_id.as_str()))
+    }
+
+    /// Queued tasks that the executor may have.
+    pub(crate) fn ready_tasks(&self) -> Vec<TaskId> {
+        let ready = self.queued.ids().filter(|task_id| !self.unwritten.contains(*task_id));
+        ready.cloned().collect()
     }
 
     /// What the executor and its launched tasks hold.
@@ -176,6 +196,31 @@ impl Executor {
         Some(info)
     }
 
+    /// Takes a task in that an earlier run of the slave has left, at the stage that it had got to.
+    /// What it holds is what it may hold at most: it may have ended meanwhile.
+    /// Upstream: `Executor::recoverTask`.
+    pub(crate) fn recover_task(&mut self, task_id: &TaskId, left: &RecoveredTask) {
+        let Some(task) = &left.info else {
+            warn!("Skipping recovery of task {task_id} because its info cannot be recovered");
+            return;
+        };
+        self.resources += &Resources::from(&task.resources);
+        self.launched.insert(task_id.clone(), task.clone());
+        for update in &left.updates {
+            self.update_task_state(&update.status);
+            let state = update.status.state();
+            if !task_state::is_terminal(state) {
+                continue;
+            }
+            self.terminate_task(task_id, state);
+            let uuid = update.uuid.as_deref().map(stout::uuid::from_bytes);
+            if uuid.is_some_and(|uuid| uuid.is_ok_and(|uuid| left.acknowledged.contains(&uuid))) {
+                self.complete_task(task_id);
+            }
+            return;
+        }
+    }
+
     /// Notes the latest state of a launched task; of equal states in a row the last status stays.
     pub(crate) fn update_task_state(&mut self, status: &TaskStatus) {
         let Some(task) = self.launched.get_mut(&TaskId::from(&status.task_id)) else { return };
@@ -227,10 +272,6 @@ impl Executor {
         // Ranges and sets of tasks that share what nobody can share would not add up.
         let (held, known) = (held.scalars(), self.resources.scalars());
         assert_eq!(held, known, "{self}: what is held is what its parts hold");
-        assert!(
-            self.phase != ExecutorPhase::Registering || self.launched.is_empty(),
-            "{self}: nothing is launched before it has registered"
-        );
         assert!(
             self.phase != ExecutorPhase::Running || self.pid.is_some(),
             "{self}: a registered executor has an address"

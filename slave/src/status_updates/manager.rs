@@ -1,10 +1,13 @@
 //! The actor that sends updates until they are acknowledged.
 //! Told by the slave of updates, acknowledgements and masters; hands updates back to the slave,
-//! which forwards them. Never talks to a master itself.
+//! which forwards them. Never talks to a master itself. What belongs to a framework that
+//! checkpoints counts for nothing until it is on the disk: an update is neither taken nor sent
+//! before, and the next one is not sent before the acknowledgement of the last is there.
 //! Upstream: `StatusUpdateManagerProcess`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::ids::{FrameworkId, TaskId};
@@ -13,60 +16,120 @@ use libprocess::clock::Timer;
 use libprocess::{Ctx, Inject, Pid, Process, Runtime, vlog};
 use proto::mesos::internal::StatusUpdate;
 use stout::Uuid;
-use tracing::{info, warn};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
 
-use crate::constants::{STATUS_UPDATE_RETRY_INTERVAL_MAX, STATUS_UPDATE_RETRY_INTERVAL_MIN};
+use crate::checkpoint::write;
+use crate::constants::{
+    CHECKPOINT_RETRY_INTERVAL, STATUS_UPDATE_RETRY_INTERVAL_MAX, STATUS_UPDATE_RETRY_INTERVAL_MIN,
+};
+use crate::disk::{Disk, Written};
 use crate::status_updates::stream::{AckError, Acknowledged, Received, Stream, UpdateError};
 
 type Forward = Box<dyn Fn(StatusUpdate) + Send>;
 type Key = (FrameworkId, TaskId);
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// A change of a stream, and who waits for it.
+enum Change {
+    /// An update has come, maybe more than once.
+    Update(Uuid, Box<StatusUpdate>, Vec<Answer<(), UpdateError>>),
+    /// The update that is out is acknowledged.
+    Acknowledgement(Uuid, Answer<Acknowledged, AckError>),
+}
 
 /// The updates of one task, and when the one that is out is sent again.
-#[derive(Default)]
 struct Sending {
+    /// Tells this stream from earlier ones of the same task.
+    number: u64,
     stream: Stream,
     retry: Option<Timer>,
+    /// Where they are kept, below `meta`; `None` if they are not.
+    directory: Option<PathBuf>,
+    /// What has to be on the disk before it counts, in order; the first is being written.
+    unwritten: VecDeque<Change>,
+}
+
+/// The updates of one task as an earlier run of the slave has left them.
+#[derive(Debug)]
+pub(crate) struct RecoveredStream {
+    pub(crate) framework_id: FrameworkId,
+    pub(crate) task_id: TaskId,
+    pub(crate) directory: PathBuf,
+    pub(crate) stream: Stream,
 }
 
 /// The actor; see the module.
 pub(crate) struct StatusUpdateManager {
+    disk: Disk,
     forward: Forward,
     is_paused: bool,
     sending: BTreeMap<Key, Sending>,
+    next_number: u64,
 }
 
 impl Process for StatusUpdateManager {}
 
 impl StatusUpdateManager {
-    fn update(&mut self, ctx: &mut Ctx<Self>, update: &StatusUpdate) -> Result<(), UpdateError> {
-        info!("Received status update {}", print_update(update));
+    fn recover(&mut self, streams: Vec<RecoveredStream>) {
+        info!("Recovering status update manager");
+        for RecoveredStream { framework_id, task_id, directory, stream } in streams {
+            let sending = self.open((framework_id, task_id), Some(directory));
+            sending.stream = stream;
+        }
+    }
+
+    fn open(&mut self, key: Key, directory: Option<PathBuf>) -> &mut Sending {
+        vlog!(1, "Creating StatusUpdate stream for task {} of framework {}", key.1, key.0);
+        self.next_number += 1;
+        self.sending.entry(key).or_insert(Sending {
+            number: self.next_number,
+            stream: Stream::default(),
+            retry: None,
+            directory,
+            unwritten: VecDeque::new(),
+        })
+    }
+
+    fn update(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        update: StatusUpdate,
+        directory: Option<PathBuf>,
+        answer: Answer<(), UpdateError>,
+    ) {
+        info!("Received status update {}", print_update(&update));
         let framework_id = FrameworkId::from(&update.framework_id);
         let key = (framework_id, TaskId::from(&update.status.task_id));
-        let received = match self.sending.get_mut(&key) {
-            Some(sending) => sending.stream.receive(update)?,
-            None => {
-                let mut sending = Sending::default();
-                let received = sending.stream.receive(update)?;
-                vlog!(1, "Creating StatusUpdate stream for task {} of framework {}", key.1, key.0);
-                self.sending.insert(key.clone(), sending);
-                received
-            }
+        let uuid = match Stream::uuid_of(&update) {
+            Ok(uuid) => uuid,
+            Err(why) => return drop(answer.send(Err(why))),
         };
-        match received {
-            Received::New => {}
+        let sending = match self.sending.contains_key(&key) {
+            true => self.sending.get_mut(&key).expect("it is there"),
+            false => self.open(key.clone(), directory),
+        };
+        match sending.stream.receive(uuid) {
+            Received::New => {
+                return self.change(
+                    ctx,
+                    &key,
+                    Change::Update(uuid, Box::new(update), vec![answer]),
+                );
+            }
             Received::Duplicate => {
-                warn!("Ignoring duplicate status update {}", print_update(update));
+                warn!("Ignoring duplicate status update {}", print_update(&update));
             }
             Received::AlreadyAcknowledged => warn!(
                 "Ignoring status update {} that has already been acknowledged by the framework!",
-                print_update(update)
+                print_update(&update)
             ),
         }
-        let is_first = self.sending.get(&key).is_some_and(|sending| sending.stream.len() == 1);
-        if received == Received::New && is_first && !self.is_paused {
-            self.send_front(ctx, &key, STATUS_UPDATE_RETRY_INTERVAL_MIN);
+        match sending.unwritten.iter_mut().find_map(|change| change.waiting_for(uuid)) {
+            Some(waiting) => waiting.push(answer),
+            // Whoever asked may have gone.
+            None => drop(answer.send(Ok(()))),
         }
-        Ok(())
     }
 
     fn acknowledge(
@@ -74,29 +137,130 @@ impl StatusUpdateManager {
         ctx: &mut Ctx<Self>,
         key: &Key,
         uuid: Uuid,
-    ) -> Result<Acknowledged, AckError> {
+        answer: Answer<Acknowledged, AckError>,
+    ) {
         let (framework_id, task_id) = key;
         info!(
             "Received status update acknowledgement (UUID: {uuid}) for task {task_id} \
              of framework {framework_id}"
         );
-        let ids = || (framework_id.to_string(), task_id.to_string());
-        let Some(sending) = self.sending.get_mut(key) else {
-            let (framework_id, task_id) = ids();
-            return Err(AckError::UnknownStream { framework_id, task_id });
+        match self.why_not_acknowledge(key, uuid) {
+            // Whoever asked may have gone.
+            Some(why) => drop(answer.send(Err(why))),
+            None => self.change(ctx, key, Change::Acknowledgement(uuid, answer)),
+        }
+    }
+
+    /// Why an acknowledgement counts for nothing; `None` if it is for the update that is out.
+    fn why_not_acknowledge(&self, key: &Key, uuid: Uuid) -> Option<AckError> {
+        let (framework_id, task_id) = (key.0.to_string(), key.1.to_string());
+        let Some(sending) = self.sending.get(key) else {
+            return Some(AckError::UnknownStream { framework_id, task_id });
         };
         let Some(expected) = sending.stream.front_uuid() else {
-            let (framework_id, task_id) = ids();
-            return Err(AckError::Unexpected { uuid, framework_id, task_id });
+            return Some(AckError::Unexpected { uuid, framework_id, task_id });
         };
-        let Some((update, outcome)) = sending.stream.acknowledge(uuid) else {
+        if expected != uuid {
             warn!(
                 "Unexpected status update acknowledgement (received {uuid}, expecting {expected}) \
                  for update {}",
                 sending.stream.front().map(print_update).unwrap_or_default()
             );
-            return Err(AckError::Duplicate);
+            return Some(AckError::Duplicate);
+        }
+        let is_first = !sending.unwritten.iter().any(Change::is_acknowledgement);
+        (!is_first).then_some(AckError::Duplicate)
+    }
+
+    /// Lets a change take its turn.
+    fn change(&mut self, ctx: &mut Ctx<Self>, key: &Key, change: Change) {
+        let Some(sending) = self.sending.get_mut(key) else { return };
+        if sending.directory.is_none() {
+            return self.apply(ctx, key, change);
+        }
+        sending.unwritten.push_back(change);
+        if sending.unwritten.len() == 1 {
+            self.write(ctx, key);
+        }
+    }
+
+    /// Writes the first change of a stream that is not written yet.
+    fn write(&mut self, ctx: &mut Ctx<Self>, key: &Key) {
+        let Some(sending) = self.sending.get(key) else { return };
+        let (Some(directory), Some(change)) = (&sending.directory, sending.unwritten.front())
+        else {
+            return;
         };
+        let steps = match change {
+            Change::Update(_, update, _) => {
+                vlog!(1, "Checkpointing UPDATE for status update {}", print_update(update));
+                write::update(directory, update)
+            }
+            Change::Acknowledgement(uuid, _) => {
+                let update = sending.stream.front().map(print_update).unwrap_or_default();
+                vlog!(1, "Checkpointing ACK for status update {update}");
+                write::acknowledgement(directory, *uuid)
+            }
+        };
+        let (pid, key, number) = (ctx.pid().clone(), key.clone(), sending.number);
+        self.disk.write(steps, move |written| {
+            pid.tell(move |manager, ctx| manager.on_written(ctx, &key, number, written));
+        });
+    }
+
+    fn on_written(&mut self, ctx: &mut Ctx<Self>, key: &Key, number: u64, written: Written) {
+        let sending = self.sending.get_mut(key);
+        let Some(sending) = sending.filter(|sending| sending.number == number) else { return };
+        if let Err(why) = written {
+            error!(
+                "Failed to checkpoint a status update of task {} of framework {}, trying again in \
+                 {}: {why}",
+                key.1,
+                key.0,
+                stout::duration::display(CHECKPOINT_RETRY_INTERVAL)
+            );
+            let key = key.clone();
+            ctx.after(CHECKPOINT_RETRY_INTERVAL, move |manager, ctx| {
+                let sending = manager.sending.get(&key);
+                if sending.is_some_and(|sending| sending.number == number) {
+                    manager.write(ctx, &key);
+                }
+            });
+            return;
+        }
+        if let Some(change) = sending.unwritten.pop_front() {
+            self.apply(ctx, key, change);
+        }
+        self.write(ctx, key);
+    }
+
+    /// Lets a change count.
+    fn apply(&mut self, ctx: &mut Ctx<Self>, key: &Key, change: Change) {
+        let Some(sending) = self.sending.get_mut(key) else { return };
+        match change {
+            Change::Update(uuid, update, answers) => {
+                sending.stream.accept(uuid, *update);
+                // Whoever asked may have gone.
+                answers.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
+                if sending.stream.len() == 1 && !self.is_paused {
+                    self.send_front(ctx, key, STATUS_UPDATE_RETRY_INTERVAL_MIN);
+                }
+            }
+            Change::Acknowledgement(uuid, answer) => {
+                let outcome = self.on_acknowledged(ctx, key, uuid);
+                drop(answer.send(outcome.ok_or(AckError::Duplicate)));
+            }
+        }
+    }
+
+    fn on_acknowledged(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        key: &Key,
+        uuid: Uuid,
+    ) -> Option<Acknowledged> {
+        let sending = self.sending.get_mut(key)?;
+        let (update, outcome) = sending.stream.acknowledge(uuid)?;
         sending.retry.take().map(|timer| ctx.cancel(timer));
         let has_more = sending.stream.len() > 0;
         match outcome {
@@ -114,7 +278,7 @@ impl StatusUpdateManager {
                 self.close(ctx, key);
             }
         }
-        Ok(outcome)
+        Some(outcome)
     }
 
     fn pause(&mut self) {
@@ -175,17 +339,32 @@ impl StatusUpdateManager {
     }
 }
 
+impl Change {
+    fn waiting_for(&mut self, wanted: Uuid) -> Option<&mut Vec<Answer<(), UpdateError>>> {
+        match self {
+            Change::Update(uuid, _, waiting) if *uuid == wanted => Some(waiting),
+            Change::Update(..) | Change::Acknowledgement(..) => None,
+        }
+    }
+
+    fn is_acknowledgement(&self) -> bool {
+        matches!(self, Change::Acknowledgement(..))
+    }
+}
+
 /// How the slave speaks to the manager.
 #[derive(Clone)]
 pub(crate) struct StatusUpdates(Pid<StatusUpdateManager>);
 
 impl StatusUpdates {
     /// Starts a manager that keeps updates until it is told where to forward them to.
-    pub(crate) fn start(runtime: &Runtime) -> StatusUpdates {
+    pub(crate) fn start(runtime: &Runtime, disk: &Disk) -> StatusUpdates {
         StatusUpdates(runtime.spawn_numbered("status-update-manager", || StatusUpdateManager {
+            disk: disk.clone(),
             forward: Box::new(|_| {}),
             is_paused: true,
             sending: BTreeMap::new(),
+            next_number: 0,
         }))
     }
 
@@ -194,12 +373,21 @@ impl StatusUpdates {
         self.0.tell(move |manager, _| manager.forward = Box::new(forward));
     }
 
-    /// Sends the update until it is acknowledged. Completes when it has been taken.
+    /// Goes on with what an earlier run of the slave has left. Nothing is sent before
+    /// [`StatusUpdates::resume`].
+    pub(crate) fn recover(&self, streams: Vec<RecoveredStream>) {
+        self.0.tell(move |manager, _| manager.recover(streams));
+    }
+
+    /// Sends the update until it is acknowledged, and keeps it in `directory` until then, if there
+    /// is one; that of the task's first update is that of all. Completes when it has been taken.
     pub(crate) fn update(
         &self,
         update: StatusUpdate,
+        directory: Option<PathBuf>,
     ) -> impl Future<Output = Result<(), UpdateError>> + Send + 'static {
-        let taken = self.0.dispatch(move |manager, ctx| manager.update(ctx, &update));
+        let (answer, taken) = oneshot::channel();
+        self.0.tell(move |manager, ctx| manager.update(ctx, update, directory, answer));
         async move { taken.await.unwrap_or(Err(UpdateError::Gone)) }
     }
 
@@ -211,7 +399,8 @@ impl StatusUpdates {
         uuid: Uuid,
     ) -> impl Future<Output = Result<Acknowledged, AckError>> + Send + 'static {
         let key = (framework_id, task_id);
-        let taken = self.0.dispatch(move |manager, ctx| manager.acknowledge(ctx, &key, uuid));
+        let (answer, taken) = oneshot::channel();
+        self.0.tell(move |manager, ctx| manager.acknowledge(ctx, &key, uuid, answer));
         async move { taken.await.unwrap_or(Err(AckError::Gone)) }
     }
 

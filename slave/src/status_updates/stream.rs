@@ -2,7 +2,7 @@
 //! Called by the manager. Pure: knows no timer and sends nothing.
 //! Upstream: `StatusUpdateStream`.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use common::task_state;
 use proto::mesos::internal::StatusUpdate;
@@ -88,18 +88,47 @@ impl Stream {
         self.pending.len()
     }
 
-    /// Takes an update in.
-    pub(crate) fn receive(&mut self, update: &StatusUpdate) -> Result<Received, UpdateError> {
+    /// What names an update.
+    pub(crate) fn uuid_of(update: &StatusUpdate) -> Result<Uuid, UpdateError> {
         let bytes = update.uuid.as_ref().ok_or(UpdateError::WithoutUuid)?;
-        let uuid = uuid::from_bytes(bytes)?;
+        Ok(uuid::from_bytes(bytes)?)
+    }
+
+    /// Notes that an update has come; one that is new is to be accepted later.
+    pub(crate) fn receive(&mut self, uuid: Uuid) -> Received {
         if self.acknowledged.contains(&uuid) {
-            return Ok(Received::AlreadyAcknowledged);
+            Received::AlreadyAcknowledged
+        } else if self.received.insert(uuid) {
+            Received::New
+        } else {
+            Received::Duplicate
         }
-        if !self.received.insert(uuid) {
-            return Ok(Received::Duplicate);
+    }
+
+    /// Puts a new update behind the others.
+    pub(crate) fn accept(&mut self, uuid: Uuid, update: StatusUpdate) {
+        self.pending.push_back((uuid, update));
+    }
+
+    /// The stream that these updates have led to, of which some are acknowledged. `None` if the
+    /// task has ended and the framework knows. Upstream: `StatusUpdateStream::replay`.
+    pub(crate) fn replay(
+        updates: &[StatusUpdate],
+        acknowledged: &BTreeSet<Uuid>,
+    ) -> Result<Option<Stream>, UpdateError> {
+        let mut stream = Stream::default();
+        for update in updates {
+            let uuid = Stream::uuid_of(update)?;
+            if stream.receive(uuid) == Received::New {
+                stream.accept(uuid, update.clone());
+            }
+            if acknowledged.contains(&uuid)
+                && let Some((_, Acknowledged::Terminal)) = stream.acknowledge(uuid)
+            {
+                return Ok(None);
+            }
         }
-        self.pending.push_back((uuid, update.clone()));
-        Ok(Received::New)
+        Ok(Some(stream))
     }
 
     /// Takes an acknowledgement of the update that is out, and says what the update was.
@@ -135,34 +164,63 @@ mod tests {
         uuid::from_bytes(&[byte; 16]).unwrap()
     }
 
+    fn receive(stream: &mut Stream, update: &StatusUpdate) -> Received {
+        let uuid = Stream::uuid_of(update).unwrap();
+        let received = stream.receive(uuid);
+        if received == Received::New {
+            stream.accept(uuid, update.clone());
+        }
+        received
+    }
+
     #[test]
     fn one_update_is_out_at_a_time() {
         let mut stream = Stream::default();
         let (first, second) =
             (update(1, TaskState::TaskRunning), update(2, TaskState::TaskFinished));
-        assert_eq!(stream.receive(&first), Ok(Received::New));
-        assert_eq!(stream.receive(&second), Ok(Received::New));
-        assert_eq!(stream.receive(&first), Ok(Received::Duplicate));
+        assert_eq!(receive(&mut stream, &first), Received::New);
+        assert_eq!(receive(&mut stream, &second), Received::New);
+        assert_eq!(receive(&mut stream, &first), Received::Duplicate);
         assert_eq!(stream.front(), Some(&first));
         assert_eq!(stream.acknowledge(uuid_of(2)), None);
         assert_eq!(stream.acknowledge(uuid_of(1)), Some((first.clone(), Acknowledged::Open)));
-        assert_eq!(stream.receive(&first), Ok(Received::AlreadyAcknowledged));
+        assert_eq!(receive(&mut stream, &first), Received::AlreadyAcknowledged);
         assert_eq!(stream.acknowledge(uuid_of(1)), None);
         assert_eq!(stream.acknowledge(uuid_of(2)), Some((second, Acknowledged::Terminal)));
         assert_eq!(stream.front(), None);
     }
 
     #[test]
+    fn a_stream_is_replayed_up_to_its_last_record() {
+        let running = update(1, TaskState::TaskRunning);
+        let finished = update(2, TaskState::TaskFinished);
+        let check = |updates: &[&StatusUpdate], acknowledged: &[u8], expected: Option<Vec<u8>>| {
+            let updates: Vec<_> = updates.iter().map(|&update| update.clone()).collect();
+            let acknowledged = acknowledged.iter().map(|byte| uuid_of(*byte)).collect();
+            let replayed = Stream::replay(&updates, &acknowledged).unwrap();
+            let pending = |stream: Stream| -> Vec<u8> {
+                stream.pending.iter().map(|(uuid, _)| uuid.as_bytes()[0]).collect()
+            };
+            assert_eq!(replayed.map(pending), expected);
+        };
+        check(&[], &[], Some(vec![]));
+        check(&[&running], &[], Some(vec![1]));
+        check(&[&running, &running], &[], Some(vec![1]));
+        check(&[&running], &[1], Some(vec![]));
+        check(&[&running, &finished], &[], Some(vec![1, 2]));
+        check(&[&running, &finished], &[1], Some(vec![2]));
+        check(&[&running, &finished], &[1, 2], None);
+    }
+
+    #[test]
     fn uuids_of_any_other_length_are_refused() {
-        let mut stream = Stream::default();
         for length in [0, 15, 17, 400] {
             let mut update = update(1, TaskState::TaskRunning);
             update.uuid = Some(vec![1; length].into());
             let expected = UpdateError::Uuid(UuidError::Length(length));
-            assert_eq!(stream.receive(&update), Err(expected));
+            assert_eq!(Stream::uuid_of(&update), Err(expected));
         }
         let without = StatusUpdate { uuid: None, ..update(1, TaskState::TaskRunning) };
-        assert_eq!(stream.receive(&without), Err(UpdateError::WithoutUuid));
-        assert_eq!(stream.len(), 0);
+        assert_eq!(Stream::uuid_of(&without), Err(UpdateError::WithoutUuid));
     }
 }

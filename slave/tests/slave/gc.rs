@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proto::mesos::internal::ExitedExecutorMessage;
 
-use crate::support::{World, destroyed, executor_task, run, run_task};
+use crate::containers::destroyed;
+use crate::support::{World, executor_task, run, run_task};
 
 /// Runs an executor to its end, and gives its sandbox.
 async fn ended_executor(world: &mut World) -> std::path::PathBuf {
@@ -19,7 +20,7 @@ async fn ended_executor(world: &mut World) -> std::path::PathBuf {
 }
 
 /// Waits until a path has gone, which happens on another thread.
-async fn gone(path: &std::path::Path) {
+pub(crate) async fn gone(path: &std::path::Path) {
     crate::support::soon("the removal", async {
         while path.exists() {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -6,7 +6,8 @@ use proto::mesos::TaskState;
 use proto::mesos::internal::RegisterSlaveMessage;
 use serde_json::Value;
 
-use crate::support::{World, command_task, destroyed, executor_task, run, run_task, update_of};
+use crate::containers::destroyed;
+use crate::support::{World, command_task, executor_task, run, run_task, update_of};
 
 const RECORDED: &str = include_str!("../../../tests/golden/http/json-slave-0.28.3.tsv");
 

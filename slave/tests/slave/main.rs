@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside of test functions")]
 
 mod authentication;
+mod containers;
 mod gc;
 mod http;
 mod kill;
 mod misuse;
 mod monitor;
+mod recovery;
 mod registration;
 mod status_update_manager;
 mod support;

@@ -13,7 +13,8 @@ use proto::mesos::task_status::Reason;
 use proto::mesos::{FrameworkId, TaskId, TaskState, TaskStatus};
 use slave::Fatal;
 
-use crate::support::{Peer, World, destroyed, executor_task, run, slave_registered, update_of};
+use crate::containers::destroyed;
+use crate::support::{Peer, World, executor_task, run, slave_registered, update_of};
 
 #[test]
 fn registers_with_what_it_has() {

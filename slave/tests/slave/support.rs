@@ -2,44 +2,37 @@
 //! test lets them say and show what they hear, and containers that end when a test says so.
 //! Used by all tests of this crate. Waits for what happens, never for time to pass.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::ids::ContainerId;
+use crate::containers::FakeContainerizer;
 use common::resources::Resources;
-use containerizer::{
-    ContainerError, Containerizer, LaunchError, LaunchSpec, Launched, TerminationError,
-};
+use containerizer::LaunchSpec;
 use coordination::election::standalone::{StandaloneMasterDetector, master_info};
-use futures_util::FutureExt;
-use futures_util::future::{self, BoxFuture};
 use libprocess::files::Files;
-use libprocess::{Pid, Process, Router, Runtime, Upid};
-use proto::mesos::containerizer::Termination;
+use libprocess::{Inject, Pid, Process, Router, Runtime, Upid};
 use proto::mesos::internal::{
-    ExecutorRegisteredMessage, RegisterExecutorMessage, RegisterSlaveMessage, RunTaskMessage,
-    SlaveRegisteredMessage, StatusUpdate, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+    ExecutorRegisteredMessage, RegisterExecutorMessage, RegisterSlaveMessage,
+    ReregisterSlaveMessage, RunTaskMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
+    StatusUpdate, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
-use proto::mesos::{
-    CommandInfo, ContainerStatus, ExecutorInfo, FrameworkInfo, ResourceStatistics, TaskInfo,
-    TaskState, TaskStatus,
-};
+use proto::mesos::{CommandInfo, ExecutorInfo, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
 use slave::oversubscription::NoopResourceEstimator;
+use slave::storage::FileSystem;
 use slave::{Config, Fatal, Flags, Parts, Slave, Started};
 use stout::flags::BoxedError;
 use stout::flags::parse::Loader;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What slaves send to anybody.
-const MESSAGES: [&str; 17] = [
+const MESSAGES: [&str; 18] = [
     "AuthenticateMessage",
     "AuthenticationStartMessage",
     "RegisterSlaveMessage",
@@ -57,6 +50,7 @@ const MESSAGES: [&str; 17] = [
     "RunTaskMessage",
     "KillTaskMessage",
     "ReconnectExecutorMessage",
+    "ExecutorReregisteredMessage",
 ];
 
 /// Runs a test's future to its end.
@@ -130,152 +124,6 @@ impl Peer {
     }
 }
 
-/// What the containers shall do.
-#[derive(Default)]
-struct Script {
-    launch_fails: bool,
-    update_fails: bool,
-    ended: BTreeMap<ContainerId, watch::Sender<Option<Termination>>>,
-    destroyed: BTreeSet<ContainerId>,
-    updates: Vec<Resources>,
-}
-
-/// Containers without processes.
-pub(crate) struct FakeContainerizer {
-    script: Mutex<Script>,
-    launched: UnboundedSender<LaunchSpec>,
-}
-
-impl FakeContainerizer {
-    fn new() -> (Arc<FakeContainerizer>, UnboundedReceiver<LaunchSpec>) {
-        let (launched, launches) = unbounded_channel();
-        (Arc::new(FakeContainerizer { script: Mutex::default(), launched }), launches)
-    }
-
-    pub(crate) fn fail_launches(&self) {
-        self.script.lock().unwrap().launch_fails = true;
-    }
-
-    pub(crate) fn fail_updates(&self) {
-        self.script.lock().unwrap().update_fails = true;
-    }
-
-    /// The executor's process ends.
-    pub(crate) fn end(&self, container_id: &ContainerId, termination: Termination) {
-        let mut script = self.script.lock().unwrap();
-        let ended = script.ended.entry(container_id.clone()).or_default();
-        ended.send_replace(Some(termination));
-    }
-
-    pub(crate) fn is_destroyed(&self, container_id: &ContainerId) -> bool {
-        self.script.lock().unwrap().destroyed.contains(container_id)
-    }
-
-    /// What the containers were resized to, in order.
-    pub(crate) fn updates(&self) -> Vec<Resources> {
-        self.script.lock().unwrap().updates.clone()
-    }
-
-    fn error(container_id: &ContainerId) -> ContainerError {
-        ContainerError::Unknown(container_id.clone())
-    }
-}
-
-/// How a container ends that is told to.
-pub(crate) fn destroyed() -> Termination {
-    Termination {
-        status: Some(9),
-        message: Some("Executor terminated".to_owned()),
-        ..Termination::default()
-    }
-}
-
-impl Containerizer for FakeContainerizer {
-    fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>> {
-        let mut script = self.script.lock().unwrap();
-        script.ended.entry(spec.container_id.clone()).or_default();
-        let outcome = match script.launch_fails {
-            true => Err(LaunchError::UnsupportedImage("DOCKER".to_owned())),
-            false => Ok(Launched::Started),
-        };
-        // The test may not care.
-        let _ = self.launched.send(spec);
-        future::ready(outcome).boxed()
-    }
-
-    fn update(
-        &self,
-        container_id: &ContainerId,
-        resources: Resources,
-    ) -> BoxFuture<'static, Result<(), ContainerError>> {
-        let mut script = self.script.lock().unwrap();
-        script.updates.push(resources);
-        let outcome = match script.update_fails {
-            true => Err(FakeContainerizer::error(container_id)),
-            false => Ok(()),
-        };
-        future::ready(outcome).boxed()
-    }
-
-    fn usage(
-        &self,
-        container_id: &ContainerId,
-    ) -> BoxFuture<'static, Result<ResourceStatistics, ContainerError>> {
-        let known = self.script.lock().unwrap().ended.contains_key(container_id);
-        let usage = ResourceStatistics {
-            timestamp: 1.0,
-            cpus_limit: Some(1.1),
-            ..ResourceStatistics::default()
-        };
-        let outcome = if known { Ok(usage) } else { Err(FakeContainerizer::error(container_id)) };
-        future::ready(outcome).boxed()
-    }
-
-    fn status(
-        &self,
-        _: &ContainerId,
-    ) -> BoxFuture<'static, Result<ContainerStatus, ContainerError>> {
-        future::ready(Ok(ContainerStatus::default())).boxed()
-    }
-
-    fn wait(
-        &self,
-        container_id: &ContainerId,
-    ) -> BoxFuture<'static, Result<Termination, TerminationError>> {
-        let unknown = TerminationError::Unknown(container_id.clone());
-        let script = self.script.lock().unwrap();
-        let Some(ended) = script.ended.get(container_id) else {
-            return future::ready(Err(unknown)).boxed();
-        };
-        let mut ended = ended.subscribe();
-        async move {
-            let ended = ended.wait_for(Option::is_some).await;
-            ended.ok().and_then(|ended| ended.clone()).ok_or(unknown)
-        }
-        .boxed()
-    }
-
-    fn destroy(&self, container_id: &ContainerId) {
-        let mut script = self.script.lock().unwrap();
-        script.destroyed.insert(container_id.clone());
-        if let Some(ended) = script.ended.get(container_id) {
-            ended.send_if_modified(|ended| {
-                let is_new = ended.is_none();
-                ended.get_or_insert_with(destroyed);
-                is_new
-            });
-        }
-    }
-
-    fn containers(&self) -> BTreeSet<ContainerId> {
-        self.script.lock().unwrap().ended.keys().cloned().collect()
-    }
-
-    fn counters(&self) -> BTreeMap<&'static str, u64> {
-        BTreeMap::from([("containerizer/mesos/container_destroy_errors", 0)])
-    }
-}
-
 /// A slave and everything around it.
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
@@ -285,12 +133,37 @@ pub(crate) struct World {
     pub(crate) launches: UnboundedReceiver<LaunchSpec>,
     pub(crate) slave: Pid<Slave>,
     started: Option<Started>,
+    files: Files,
     work_dir: TempDir,
+}
+
+/// Which boot of the host the tests run in, as far as slaves know.
+const BOOT_ID: &str = "b007";
+
+fn parts(
+    containers: &Arc<FakeContainerizer>,
+    detector: &Arc<StandaloneMasterDetector>,
+    files: &Files,
+) -> Parts {
+    Parts {
+        containerizer: containers.clone(),
+        detector: detector.clone(),
+        estimator: Arc::new(NoopResourceEstimator),
+        files: files.clone(),
+        storage: Arc::new(FileSystem),
+        boot_id: BOOT_ID.to_owned(),
+        seed: [7; 32],
+    }
 }
 
 impl World {
     /// A slave that nobody has registered, with more flags.
     pub(crate) fn start(flags: &[&str]) -> World {
+        World::start_with(flags, |_| {})
+    }
+
+    /// The same with other parts, if `change` says so.
+    pub(crate) fn start_with(flags: &[&str], change: impl FnOnce(&mut Parts)) -> World {
         let config = libprocess::Config {
             ip: Some(Ipv4Addr::LOCALHOST),
             schema: Some(proto::initialized::schema),
@@ -303,13 +176,9 @@ impl World {
         let leader = master_info(&master.upid);
         let detector = Arc::new(StandaloneMasterDetector::new(Some(leader)));
         let (containers, launches) = FakeContainerizer::new();
-        let parts = Parts {
-            containerizer: containers.clone(),
-            detector: detector.clone(),
-            estimator: Arc::new(NoopResourceEstimator),
-            files: Files::start(&runtime).unwrap(),
-            seed: [7; 32],
-        };
+        let files = Files::start(&runtime).unwrap();
+        let mut parts = parts(&containers, &detector, &files);
+        change(&mut parts);
         let config = config_of(&runtime, &work_dir, flags);
         let started = Slave::start(&runtime, "slave(1)", config, parts).unwrap();
         let slave = started.pid.clone();
@@ -321,17 +190,58 @@ impl World {
             launches,
             slave,
             started: Some(started),
+            files,
             work_dir,
         }
     }
 
+    /// The slave ends without a word, and its containers go on.
+    pub(crate) async fn kill_slave(&mut self) {
+        self.settle().await;
+        self.slave.terminate(Inject::Front);
+        self.ended().await.unwrap();
+    }
+
+    /// Another run of the slave begins on the same disk, with other parts if `change` says so.
+    pub(crate) fn start_again(&mut self, flags: &[&str], change: impl FnOnce(&mut Parts)) {
+        let (containers, launches) = FakeContainerizer::new();
+        let mut parts = parts(&containers, &self.detector, &self.files);
+        change(&mut parts);
+        (self.containers, self.launches) = (containers, launches);
+        let config = config_of(&self.runtime, &self.work_dir, flags);
+        let started = Slave::start(&self.runtime, "slave(1)", config, parts).unwrap();
+        self.slave = started.pid.clone();
+        self.started = Some(started);
+    }
+
+    /// The slave is killed and started again.
+    pub(crate) async fn restart(&mut self, flags: &[&str]) {
+        self.kill_slave().await;
+        self.start_again(flags, |_| {});
+    }
+
+    /// The slave comes back to the master, which has nothing to ask of it.
+    pub(crate) async fn reregistered(&mut self) -> ReregisterSlaveMessage {
+        let message = self.master.next::<ReregisterSlaveMessage>().await;
+        self.tell(&SlaveReregisteredMessage {
+            slave_id: message.slave.id.clone().unwrap(),
+            reconciliations: Vec::new(),
+            connection: None,
+        });
+        message
+    }
+
     /// A slave that is registered as `S0`.
     pub(crate) async fn registered(flags: &[&str]) -> World {
-        let mut world = World::start(flags);
-        world.master.next::<RegisterSlaveMessage>().await;
-        world.tell(&slave_registered("S0"));
-        world.master.next::<proto::mesos::internal::UpdateSlaveMessage>().await;
-        world
+        World::start(flags).register_slave().await
+    }
+
+    /// The same slave, registered as `S0`.
+    pub(crate) async fn register_slave(mut self) -> World {
+        self.master.next::<RegisterSlaveMessage>().await;
+        self.tell(&slave_registered("S0"));
+        self.master.next::<proto::mesos::internal::UpdateSlaveMessage>().await;
+        self
     }
 
     pub(crate) fn upid(&self) -> &Upid {
@@ -354,7 +264,16 @@ impl World {
 
     /// Runs a task on an executor that has registered; gives the executor and its container.
     pub(crate) async fn running(&mut self, task: TaskInfo) -> (Peer, LaunchSpec) {
-        self.tell(&run_task(task));
+        self.running_as(&run_task(task)).await
+    }
+
+    /// The same of a framework that checkpoints.
+    pub(crate) async fn running_checkpointed(&mut self, task: TaskInfo) -> (Peer, LaunchSpec) {
+        self.running_as(&checkpointed(task)).await
+    }
+
+    async fn running_as(&mut self, message: &RunTaskMessage) -> (Peer, LaunchSpec) {
+        self.tell(message);
         let spec = self.launched().await;
         let executor = self.register("executor(1)", &spec).await;
         (executor, spec)
@@ -386,7 +305,19 @@ impl World {
 
     /// Waits until the slave has done what it was told so far.
     pub(crate) async fn settle(&self) {
-        soon("peace", self.runtime.settle()).await;
+        let peace = async {
+            self.runtime.settle().await;
+            let Some(started) = &self.started else { return };
+            // What the disk has done last may have consequences.
+            let mut is_busy = true;
+            while is_busy {
+                is_busy = started.flushed().await;
+                self.runtime.settle().await;
+                is_busy |= started.flushed().await;
+                self.runtime.settle().await;
+            }
+        };
+        soon("peace", peace).await;
     }
 
     /// Waits until the slave has ended.
@@ -481,6 +412,13 @@ pub(crate) fn run_task(task: TaskInfo) -> RunTaskMessage {
         pid: Some("scheduler@127.0.0.1:1".to_owned()),
         framework_id: None,
     }
+}
+
+/// The same for a framework that checkpoints.
+pub(crate) fn checkpointed(task: TaskInfo) -> RunTaskMessage {
+    let message = run_task(task);
+    let framework = FrameworkInfo { checkpoint: Some(true), ..message.framework };
+    RunTaskMessage { framework, ..message }
 }
 
 pub(crate) fn registration(spec: &LaunchSpec) -> RegisterExecutorMessage {

@@ -10,9 +10,9 @@ use proto::mesos::internal::{
 use proto::mesos::task_status::{Reason, Source};
 use proto::mesos::{TaskInfo, TaskState};
 
+use crate::containers::destroyed;
 use crate::support::{
-    Peer, World, command_task, destroyed, executor_task, registration, run, run_task, soon,
-    update_of,
+    Peer, World, command_task, executor_task, registration, run, run_task, soon, update_of,
 };
 
 #[test]

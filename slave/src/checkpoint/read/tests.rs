@@ -1,0 +1,1 @@
+//! Reading back, file by file.
