@@ -3,6 +3,7 @@
 
 mod nodes;
 
+mod coordinator;
 mod one;
 mod three;
 

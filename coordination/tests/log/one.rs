@@ -30,3 +30,8 @@ fn log_test_write_read() {
     assert_eq!(wait(log.reader().ending()), Ok(Position(2)));
     wait(runtime.shutdown());
 }
+
+#[test]
+fn log_test_position() {
+    assert!(Position(1) < Position(2) && Position(2) == Position(2));
+}

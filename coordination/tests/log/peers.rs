@@ -57,6 +57,30 @@ fn replica_test_promise() {
 }
 
 #[test]
+fn replica_test_append() {
+    let peer = Peer::start("peer");
+    let scene = scene(true, &[&peer]);
+    peer.send(&scene.replica, &PromiseRequest { proposal: 1, position: None });
+    assert!(peer.expect::<PromiseResponse>().message.okay);
+    let write = |proposal| WriteRequest {
+        proposal,
+        position: 1,
+        r#type: Type::Append.into(),
+        append: Some(Append { bytes: "hello world".into(), cksum: None }),
+        ..WriteRequest::default()
+    };
+    for (proposal, okay) in [(1, true), (0, false)] {
+        peer.send(&scene.replica, &write(proposal));
+        let response = peer.expect::<WriteResponse>().message;
+        assert_eq!((response.okay, response.proposal, response.position), (okay, 1, 1));
+    }
+    peer.send(&scene.replica, &PromiseRequest { proposal: 2, position: Some(1) });
+    let action = peer.expect::<PromiseResponse>().message.action.expect("it was accepted");
+    assert_eq!((action.promised, action.performed, action.learned), (1, Some(1), None));
+    assert_eq!(action.append, write(1).append);
+}
+
+#[test]
 fn replica_test_non_voting() {
     let peer = Peer::start("peer");
     let scene = scene(false, &[&peer]);

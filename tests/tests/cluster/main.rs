@@ -2,6 +2,8 @@
 
 mod hello;
 
+mod leveldb;
+
 mod clients;
 
 mod bad_input;

@@ -1,3 +1,4 @@
 //! What several processes agree on through ZooKeeper, with real servers on loopback.
 
 mod group;
+mod log;
