@@ -9,7 +9,7 @@ use super::Finding;
 use crate::workspace::{self, Layer};
 
 /// Crates whose second version would cost every build dearly.
-const BIG_CRATES: [&str; 14] = [
+const BIG_CRATES: [&str; 13] = [
     "actix-http",
     "actix-web",
     "bytes",
@@ -17,7 +17,6 @@ const BIG_CRATES: [&str; 14] = [
     "hyper",
     "nix",
     "prost",
-    "rand",
     "regex",
     "rustls",
     "serde",
