@@ -11,6 +11,7 @@ use std::time::Duration;
 use stout::flags::parse::Shown;
 
 use crate::constants::{REMOVED_SLAVES_MAX, SLAVE_REREGISTER_TIMEOUT_MIN};
+use crate::registrar::Strictness;
 use crate::state::cluster::Limits;
 
 pub use check::{ConfigError, RegistryKind, registry_kind};
@@ -48,6 +49,8 @@ pub struct Config {
     pub cluster: Option<String>,
     /// Where the pages of the web UI are. `--webui_dir`.
     pub webui_dir: PathBuf,
+    /// `--registry_strict`.
+    pub registry_strictness: Strictness,
     /// All flags that have a value, for the log and for JSON.
     pub shown: Shown,
     /// What is known of the build, for JSON: name to value.
@@ -85,6 +88,7 @@ impl Default for Config {
             slave_reregister_timeout: SLAVE_REREGISTER_TIMEOUT_MIN,
             recovery_slave_removal_limit: 100.0,
             slave_removal_interval: None,
+            registry_strictness: Strictness::Lenient,
             whitelist: None,
             limits: Limits {
                 removed_slaves_max: REMOVED_SLAVES_MAX,

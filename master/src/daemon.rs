@@ -25,7 +25,7 @@ use crate::config::{Config, ConfigError, RegistryKind, registry_kind};
 use crate::fatal::Fatal;
 use crate::flags::MasterFlags;
 use crate::master::{Master, Parts, master_info};
-use crate::registrar::{self, Options, Strictness};
+use crate::registrar::{self, Options};
 
 /// What a process is started with.
 pub struct Process {
@@ -68,11 +68,7 @@ pub enum StartError {
 impl StartError {
     /// Whether the process aborts with a line at FATAL; else its exit code is 1.
     pub fn aborts(&self) -> bool {
-        match self {
-            StartError::Fatal(fatal) => fatal.aborts(),
-            StartError::Hostname(_) => true,
-            _ => false,
-        }
+        matches!(self, StartError::Hostname(_))
     }
 }
 
@@ -119,16 +115,13 @@ pub fn spawn(
     }
     info!("Using '{}' allocator", flags.allocator);
     prepare_registry(flags)?;
+    let config = Config { build: build(), ..Config::new(loaded)? };
     let options = Options {
-        strictness: match flags.registry.registry_strict {
-            true => Strictness::Strict,
-            false => Strictness::Lenient,
-        },
+        strictness: config.registry_strictness,
         fetch_timeout: flags.registry.registry_fetch_timeout,
         store_timeout: flags.registry.registry_store_timeout,
     };
     let registrar = registrar::start(runtime, State::new(InMemoryStorage::default()), options);
-    let config = Config { build: build(), ..Config::new(loaded)? };
     flags.daemon.install_firewall(runtime);
 
     info!("Starting Mesos master");

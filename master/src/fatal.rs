@@ -61,13 +61,6 @@ pub enum Fatal {
     },
 }
 
-impl Fatal {
-    /// Whether it is logged as FATAL and aborts, as upstream does; else the exit code is 1.
-    pub fn aborts(&self) -> bool {
-        matches!(self, Fatal::Recovery(_) | Fatal::Registrar { .. })
-    }
-}
-
 fn print_set(ids: &[SlaveId]) -> String {
     let ids: Vec<&str> = ids.iter().map(SlaveId::as_str).collect();
     format!("{{ {} }}", ids.join(", "))

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::fatal::Fatal;
 use crate::metrics::{Metrics, add_gauges};
 use crate::observer::Observer;
-use crate::phase::{Phase, Throttles};
+use crate::phase::{Phase, Throttles, Waiting};
 use crate::registrar::Registrar;
 use crate::state::{Cluster, Ids};
 use crate::{messages, routes, whitelist};
@@ -48,6 +48,7 @@ pub struct Master {
     pub(crate) ids: Ids,
     pub(crate) metrics: Metrics,
     pub(crate) throttles: Throttles,
+    pub(crate) waiting: Waiting,
     pub(crate) allocator: Box<dyn Allocator>,
     pub(crate) registrar: Box<dyn Registrar>,
     pub(crate) contender: Arc<dyn MasterContender>,
@@ -93,6 +94,7 @@ impl Master {
             ids: Ids::new(&info.id),
             metrics: Metrics::new(runtime.metrics()),
             throttles: Throttles::new(&config.rate_limits, runtime.clock()),
+            waiting: Waiting::new(),
             allocator: parts.allocator,
             registrar: parts.registrar,
             contender: parts.contender,

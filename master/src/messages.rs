@@ -3,17 +3,18 @@
 
 use libprocess::Router;
 use prost::{Message, Name};
+use proto::mesos::scheduler::call;
 
 use crate::master::Master;
-use crate::phase::Handler;
+use crate::phase::{Handler, Phase};
 
 /// Fills the router.
 pub(crate) fn install(router: &mut Router<Master>) {
-    on(router, Master::receive);
+    on_arrival(router, Master::receive, |call| call.r#type() == call::Type::Subscribe);
     on(router, Master::submit_scheduler);
 
-    on(router, Master::register_framework);
-    on(router, Master::reregister_framework);
+    on_arrival(router, Master::register_framework, |_| true);
+    on_arrival(router, Master::reregister_framework, |_| true);
     on(router, Master::unregister_framework);
     on(router, Master::deactivate_framework);
     on(router, Master::resource_request);
@@ -24,8 +25,8 @@ pub(crate) fn install(router: &mut Router<Master>) {
     on(router, Master::scheduler_message);
     on(router, Master::reconcile_tasks);
 
-    on(router, Master::register_slave);
-    on(router, Master::reregister_slave);
+    on_arrival(router, Master::register_slave, |_| true);
+    on_arrival(router, Master::reregister_slave, |_| true);
     on(router, Master::unregister_slave);
     on(router, Master::update_slave);
     on(router, Master::status_update);
@@ -39,7 +40,19 @@ fn on<M>(router: &mut Router<Master>, handler: Handler<M>)
 where
     M: Message + Name + Default + 'static,
 {
+    on_arrival(router, handler, |_| false);
+}
+
+/// As [`on`] for messages by which somebody arrives, if `arrives` says that this is one: they wait
+/// for a master that is about to lead.
+fn on_arrival<M>(router: &mut Router<Master>, handler: Handler<M>, arrives: fn(&M) -> bool)
+where
+    M: Message + Name + Default + 'static,
+{
     router.on(move |master: &mut Master, ctx, from, message| {
+        if master.phase == Phase::Recovering && arrives(&message) {
+            return master.keep_waiting(from, message, handler);
+        }
         master.admit(ctx, from, message, handler);
     });
 }

@@ -29,6 +29,13 @@ pub(crate) enum Phase {
 /// What handles a message.
 pub(crate) type Handler<M> = fn(&mut Master, &mut Ctx<Master>, Upid, M);
 
+/// Messages of peers that arrived before the registry was read, by sender and name.
+pub(crate) type Waiting =
+    BTreeMap<(Upid, String), Box<dyn FnOnce(&mut Master, &mut Ctx<Master>) + Send>>;
+
+/// How many may wait: more than a cluster has slaves and frameworks.
+const WAITING_MAX: usize = 200_000;
+
 impl Master {
     /// Hands a message to its handler, now or when it is its sender's turn, or drops it.
     pub(crate) fn admit<M: Message + Name + 'static>(
@@ -49,6 +56,33 @@ impl Master {
         };
         vlog!(1, "Dropping '{}' message since not {why} yet", M::full_name());
         self.metrics.dropped_messages.increment();
+    }
+
+    /// Keeps a message until the registry has been read. Of a peer that repeats itself the last
+    /// one counts.
+    pub(crate) fn keep_waiting<M: Message + Name + 'static>(
+        &mut self,
+        from: Upid,
+        message: M,
+        handler: Handler<M>,
+    ) {
+        let key = (from.clone(), M::full_name());
+        if self.waiting.len() >= WAITING_MAX && !self.waiting.contains_key(&key) {
+            vlog!(1, "Dropping '{}' message since not recovered yet", key.1);
+            return self.metrics.dropped_messages.increment();
+        }
+        vlog!(1, "Keeping '{}' message from {from} since not recovered yet", key.1);
+        let admit = move |master: &mut Master, ctx: &mut Ctx<Master>| {
+            master.admit(ctx, from, message, handler);
+        };
+        self.waiting.insert(key, Box::new(admit));
+    }
+
+    /// The registry has been read.
+    pub(crate) fn serve_who_waited(&mut self, ctx: &mut Ctx<Self>) {
+        for admit in std::mem::take(&mut self.waiting).into_values() {
+            admit(self, ctx);
+        }
     }
 
     fn throttle<M: Message + Name + 'static>(

@@ -96,6 +96,9 @@ pub enum RemovalCause {
     /// Another one is where it was.
     #[error("a new slave registered at the same address")]
     Replaced,
+    /// An earlier master knew it, this one never saw it.
+    #[error("did not re-register after master failover")]
+    NotReregistered,
 }
 
 /// A message of what a task's TASK_LOST or TASK_ERROR says when the master makes it.

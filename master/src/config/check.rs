@@ -15,6 +15,7 @@ use tracing::warn;
 use super::{Config, RateLimit, RateLimits};
 use crate::constants::{REMOVED_SLAVES_MAX, SLAVE_REREGISTER_TIMEOUT_MIN};
 use crate::flags::{MasterFlags, RegistryFlags, SecurityFlags};
+use crate::registrar::Strictness;
 use crate::state::cluster::Limits;
 use crate::whitelist;
 
@@ -182,10 +183,7 @@ pub fn registry_kind(flags: &RegistryFlags) -> Result<RegistryKind, ConfigError>
             return Err(ConfigError::NoQuorum);
         }
     }
-    // What follows would be ignored, and somebody relies on it.
-    if flags.registry_strict {
-        return Err(ConfigError::Unsupported("registry_strict", "the registry is kept in memory"));
-    }
+    // It would be ignored, and somebody relies on it.
     if flags.zk.is_some() {
         return Err(ConfigError::Unsupported("zk", "there can be one master only"));
     }
@@ -228,6 +226,10 @@ impl Config {
             slave_reregister_timeout: timeout,
             recovery_slave_removal_limit,
             slave_removal_interval,
+            registry_strictness: match flags.registry.registry_strict {
+                true => Strictness::Strict,
+                false => Strictness::Lenient,
+            },
             whitelist: flags.whitelist.as_deref().map(whitelist::path),
             limits: Limits {
                 removed_slaves_max: REMOVED_SLAVES_MAX,
@@ -506,7 +508,6 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         };
         check("--zk=zk://host:2181/mesos", "--zk is not supported by this build: ");
-        check("--registry_strict", "--registry_strict is not supported by this build: ");
         check("--acls={}", "--acls is not supported by this build: ");
         check("--credentials=/x", "--credentials is not supported by this build: ");
         check("--authenticate", "--authenticate is not supported by this build: ");

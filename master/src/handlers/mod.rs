@@ -2,6 +2,7 @@
 //! answer. Each looks up, checks, lets the tables change, and tells those concerned.
 
 mod leadership;
+mod recovery;
 
 mod framework;
 mod slave;

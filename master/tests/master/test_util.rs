@@ -15,13 +15,13 @@ use coordination::store::in_memory::InMemoryStorage;
 use libprocess::testing::{start, wait};
 use libprocess::{Config as RuntimeConfig, Inject, Pid, Process, Router, Runtime, Upid};
 use master::allocator::{
-    Allocator, Answer, InverseOfferStatuses, InverseOfferUpdate, NewSlave, Options,
+    self, Allocator, Answer, InverseOfferStatuses, InverseOfferUpdate, NewSlave,
     UpdateAvailableError,
 };
 use master::authorizer::Authorizer;
 use master::fatal::Fatal;
 use master::master::master_info;
-use master::registrar::{self, VARIABLE};
+use master::registrar::{self, Options, Registrar, VARIABLE};
 use master::{Config, Master, Parts};
 use parking_lot::Mutex;
 use prost::{Message, Name};
@@ -101,6 +101,19 @@ impl World {
         registry: Registry,
         authorizer: Option<Arc<dyn Authorizer>>,
     ) -> World {
+        let options = Options { strictness: config.registry_strictness, ..Options::default() };
+        let registrar = move |runtime: &Runtime| -> Box<dyn Registrar> {
+            Box::new(registrar::start(runtime, state(&registry), options))
+        };
+        World::standby_with(config, registrar, authorizer)
+    }
+
+    /// The same, with a registrar of the test's own.
+    pub(crate) fn standby_with(
+        config: Config,
+        registrar: impl FnOnce(&Runtime) -> Box<dyn Registrar>,
+        authorizer: Option<Arc<dyn Authorizer>>,
+    ) -> World {
         let schema = Some(proto::initialized::schema as libprocess::router::Schema);
         let runtime = start(RuntimeConfig { schema, ..RuntimeConfig::default() });
         runtime.clock().pause();
@@ -108,10 +121,9 @@ impl World {
         let (allocator, fatal) = (Script::default(), Arc::<Mutex<Vec<Fatal>>>::default());
         let detector = Arc::new(StandaloneMasterDetector::new(None));
         let raised = fatal.clone();
-        let state = state(&registry);
         let parts = Parts {
             allocator: Box::new(allocator.clone()),
-            registrar: Box::new(registrar::start(&runtime, state, registrar::Options::default())),
+            registrar: registrar(&runtime),
             contender: Arc::new(StandaloneMasterContender::default()),
             detector: detector.clone(),
             authorizer,
@@ -435,7 +447,7 @@ pub(crate) struct Script {
 #[derive(Default)]
 struct Shared {
     calls: Vec<String>,
-    options: Option<Options>,
+    options: Option<allocator::Options>,
 }
 
 impl Script {
@@ -457,7 +469,7 @@ impl Script {
 }
 
 impl Allocator for Script {
-    fn initialize(&mut self, options: Options) {
+    fn initialize(&mut self, options: allocator::Options) {
         self.shared.lock().options = Some(options);
     }
     fn recover(&self, expected_slaves: usize, _: BTreeMap<String, QuotaInfo>) {

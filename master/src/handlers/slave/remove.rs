@@ -147,7 +147,7 @@ impl Master {
         });
     }
 
-    fn on_slave_removed(
+    pub(crate) fn on_slave_removed(
         &mut self,
         ctx: &mut Ctx<Self>,
         info: &SlaveInfo,
@@ -158,12 +158,15 @@ impl Master {
         self.cluster.slaves.removing.remove(&id);
         let slave = format!("{id} ({})", info.hostname);
         if let Err(error) = removed {
+            let slave = format!("{slave} from the registrar");
             return self.fail(ctx, Fatal::Registrar { action: "remove", slave, error });
         }
         info!("Removed slave {slave}: {cause}");
         self.metrics.slave_removals.increment();
         match cause {
-            RemovalCause::Unhealthy => self.metrics.slave_removals_reason_unhealthy.increment(),
+            RemovalCause::Unhealthy | RemovalCause::NotReregistered => {
+                self.metrics.slave_removals_reason_unhealthy.increment();
+            }
             RemovalCause::Unregistered => {
                 self.metrics.slave_removals_reason_unregistered.increment();
             }
