@@ -15,7 +15,7 @@ mod message;
 mod positions;
 
 mod acceptor;
-mod leveldb;
+pub(crate) mod leveldb;
 mod replica;
 mod storage;
 mod store;

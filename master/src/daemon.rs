@@ -2,14 +2,15 @@
 //! Never exits the process, and reads no environment but the one handed in.
 //! Upstream: `master/main.cpp`.
 
+mod registry;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use coordination::daemon::{self, answer, build, start};
 use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
-use coordination::store::State;
-use coordination::store::in_memory::InMemoryStorage;
+use coordination::zookeeper::UrlError;
 use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::runtime::AlreadyRunning;
@@ -17,11 +18,11 @@ use libprocess::{Runtime, Upid, logging};
 use proto::mesos::MasterInfo;
 use stout::flags::parse::Loaded;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::allocator::HierarchicalAllocator;
-use crate::config::{Config, ConfigError, RegistryKind, registry_kind};
+use crate::config::{Config, ConfigError};
 use crate::fatal::Fatal;
 use crate::flags::MasterFlags;
 use crate::master::{Master, Parts, master_info};
@@ -54,6 +55,12 @@ pub enum StartError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The registry cannot be opened.
+    #[error(transparent)]
+    Log(#[from] coordination::log::StartError),
+    /// `--zk` is no URL.
+    #[error("Error parsing ZooKeeper URL: {0}")]
+    ZooKeeper(#[from] UrlError),
     /// Nobody knows this host's name.
     #[error("Failed to get hostname: {0}")]
     Hostname(std::io::Error),
@@ -114,14 +121,14 @@ pub fn spawn(
         return Err(ConfigError::Allocator(flags.allocator.clone()).into());
     }
     info!("Using '{}' allocator", flags.allocator);
-    prepare_registry(flags)?;
+    let (state, expelled) = registry::open(runtime, &flags.registry)?;
     let config = Config { build: build(), ..Config::new(loaded)? };
     let options = Options {
         strictness: config.registry_strictness,
         fetch_timeout: flags.registry.registry_fetch_timeout,
         store_timeout: flags.registry.registry_store_timeout,
     };
-    let registrar = registrar::start(runtime, State::new(InMemoryStorage::default()), options);
+    let registrar = registrar::start(runtime, state, options);
     flags.daemon.install_firewall(runtime);
 
     info!("Starting Mesos master");
@@ -129,6 +136,13 @@ pub fn spawn(
     let hostname = flags.daemon.published_name(pid.address.ip).map_err(StartError::Hostname)?;
     let info = master_info(&id.to_string(), &pid, &hostname);
     let (end, ended) = unbounded_channel();
+    if let Some(expelled) = expelled {
+        let end = end.clone();
+        runtime.run(async move {
+            // Nobody listens any more once the process ends for another reason.
+            drop(end.send(Fatal::Expelled(expelled.await)));
+        });
+    }
     let parts = Parts {
         allocator: Box::new(HierarchicalAllocator::new(runtime, id.as_u64_pair().0)),
         registrar: Box::new(registrar),
@@ -149,22 +163,6 @@ pub fn spawn(
 /// What is wrong with them, with the usage behind it.
 pub fn load(process: &Process) -> Result<Loaded<MasterFlags>, StartError> {
     Ok(daemon::load(&process.arguments, process.environment.clone())?)
-}
-
-/// Makes the work directory, as if there was a registry to be put into it.
-fn prepare_registry(flags: &MasterFlags) -> Result<(), StartError> {
-    if registry_kind(&flags.registry)? == RegistryKind::InMemory {
-        return Ok(());
-    }
-    if let Some(path) = &flags.registry.work_dir {
-        let failed = |error| StartError::WorkDir { path: path.clone(), error };
-        std::fs::create_dir_all(path).map_err(failed)?;
-    }
-    warn!(
-        "The registry is kept in memory: --registry=replicated_log is not supported by this \
-         build. A restarted master does not know which slaves were admitted before"
-    );
-    Ok(())
 }
 
 /// Attaches the log to `/files`, where the web UI looks for it.

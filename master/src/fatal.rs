@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::ids::SlaveId;
 use coordination::election::{ContendError, DetectError};
+use coordination::group::GroupError;
 use stout::duration;
 
 use crate::registrar::RegistrarError;
@@ -25,6 +26,9 @@ pub enum Fatal {
     /// It cannot know who leads.
     #[error("Failed to detect the leading master: {0}; committing suicide!")]
     Detect(DetectError),
+    /// The other masters' replicas of the registry cannot be found any more.
+    #[error("Failed to participate in ZooKeeper group: {0}")]
+    Expelled(GroupError),
     /// The registry cannot be read.
     #[error("Recovery failed: {0}")]
     Recovery(RegistrarError),

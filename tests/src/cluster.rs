@@ -15,6 +15,8 @@ pub struct Cluster {
     /// The master.
     pub master: Daemon,
     address: String,
+    /// What the master is started with, but for its port.
+    flags: Vec<String>,
 }
 
 impl Cluster {
@@ -27,18 +29,18 @@ impl Cluster {
     pub fn start_with(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let work_dir = folder.path().join("master");
-        let mut arguments = vec![
-            "--ip=127.0.0.1".to_owned(),
-            "--port=0".to_owned(),
-            format!("--work_dir={}", work_dir.display()),
-        ];
-        arguments.extend(flags.iter().map(|&flag| flag.to_owned()));
-        let master = Daemon::start("mesos-master", &arguments);
-        let started = master.wait_for(" started on ");
-        let address = started.rsplit(' ').next().expect("an address").to_owned();
-        // What is said to a master before it leads is lost.
-        master.wait_for("slaves from the Registry");
-        Self { folder, master, address }
+        let mut all =
+            vec!["--ip=127.0.0.1".to_owned(), format!("--work_dir={}", work_dir.display())];
+        all.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let (master, address) = start_master(&all, "0");
+        Self { folder, master, address, flags: all }
+    }
+
+    /// Kills the master, and starts it again where it was.
+    pub fn restart_master(&mut self) {
+        self.master.kill();
+        let port = self.address.rsplit(':').next().expect("a port");
+        self.master = start_master(&self.flags, port).0;
     }
 
     /// The master's `ip:port`.
@@ -72,6 +74,17 @@ impl Cluster {
     pub fn wait_until(&self, path: &str, fits: impl Fn(&serde_json::Value) -> bool) {
         eventually(path, || fits(&self.get(path)).then_some(()));
     }
+}
+
+/// Starts a master, and waits until it leads.
+fn start_master(flags: &[String], port: &str) -> (Daemon, String) {
+    let arguments = [&[format!("--port={port}")], flags].concat();
+    let master = Daemon::start("mesos-master", &arguments);
+    let started = master.wait_for(" started on ");
+    let address = started.rsplit(' ').next().expect("an address").to_owned();
+    // What is said to a master before it leads is lost.
+    master.wait_for("slaves from the Registry");
+    (master, address)
 }
 
 /// A slave to be started.

@@ -24,7 +24,8 @@ use rusty_leveldb::{DB, LdbIterator, Options, WriteBatch};
 use stout::duration::display as text;
 use tracing::{info, warn};
 
-use self::files::{Files, Shared};
+use self::files::Files;
+pub(crate) use self::files::Shared;
 use crate::log::message::{LAST_POSITION, beginning_after, is_learned};
 use crate::log::positions::Positions;
 use crate::log::storage::{Change, Durability, Restored, Storage, StorageError};
@@ -54,22 +55,27 @@ impl LevelDb {
     }
 }
 
+/// Opens the files of a folder in the form that upstream reads and writes; whatever fails is told
+/// to `shared`.
+pub(crate) fn open_files(path: &Path, shared: &Arc<Shared>) -> rusty_leveldb::Result<DB> {
+    let options = Options {
+        env: Rc::new(Box::new(Files::new(shared.clone()))),
+        compressor: NO_COMPRESSION,
+        // What a crash has cut off must not be written behind.
+        reuse_logs: false,
+        reuse_manifest: false,
+        ..Options::default()
+    };
+    DB::open(path, options)
+}
+
 impl Storage for LevelDb {
     fn restore(&mut self) -> Result<Restored, StorageError> {
         // The lock first of all.
         self.open = None;
         let start = self.clock.now();
         let shared = Arc::new(Shared::default());
-        let options = Options {
-            env: Rc::new(Box::new(Files::new(shared.clone()))),
-            compressor: NO_COMPRESSION,
-            // What a crash has cut off must not be written behind.
-            reuse_logs: false,
-            reuse_manifest: false,
-            ..Options::default()
-        };
-        let opened = DB::open(&self.path, options);
-        let db = opened.map_err(|status| failure(&shared, status))?;
+        let db = open_files(&self.path, &shared).map_err(|status| failure(&shared, status))?;
         let mut open = Open { db, clock: self.clock.clone(), shared, stored: Positions::default() };
         info!("Opened db in {}", open.since(start));
         let restored = open.scan()?;

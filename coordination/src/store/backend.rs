@@ -2,13 +2,13 @@
 //! `leveldb`, `log` and `zookeeper`. Upstream: `state::Storage`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use proto::mesos::internal::state::Entry;
 use uuid::Uuid;
 
 use super::svndiff::DiffError;
+use crate::log::{ReadError, WriteError};
 
 /// A storage's answer, later.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -16,9 +16,12 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>
 /// Why a storage cannot answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The log below has failed; the text is the log's.
-    #[error("{0}")]
-    Log(String),
+    /// The log below cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The log below cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The log holds something that is no operation, or one of a later version.
     #[error("Failed to deserialize Operation")]
     MalformedOperation,
@@ -31,14 +34,9 @@ pub enum StoreError {
     /// What is stored under a name is no entry.
     #[error("Failed to deserialize Entry")]
     MalformedEntry,
-    /// The files cannot be read or written.
-    #[error("{path}: {why}")]
-    Files {
-        /// The directory.
-        path: PathBuf,
-        /// What the system or the library says.
-        why: String,
-    },
+    /// The files cannot be read or written; the text is the system's or LevelDB's.
+    #[error("{0}")]
+    Files(String),
     /// The storage has ended.
     #[error("the storage is closed")]
     Closed,

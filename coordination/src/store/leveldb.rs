@@ -4,19 +4,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use bytes::Bytes;
 use prost::Message;
 use proto::initialized::Checker;
 use proto::mesos::internal::state::Entry;
-use rusty_leveldb::{DB, LdbIterator, Options, Status};
+use rusty_leveldb::{DB, LdbIterator, Status};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::backend::{Answer, Storage, StoreError, admits};
+use crate::log::leveldb::{Shared, open_files};
 
 type Job = Box<dyn FnOnce(&mut Files) + Send>;
 
@@ -33,7 +33,7 @@ impl fmt::Debug for LevelDbStorage {
 
 /// The files as they were opened.
 struct Files {
-    path: PathBuf,
+    shared: Arc<Shared>,
     database: Result<DB, StoreError>,
 }
 
@@ -47,7 +47,7 @@ impl LevelDbStorage {
         let (jobs, queue) = mpsc::channel::<Job>();
         let path = path.to_owned();
         thread::Builder::new().name("leveldb-storage".to_owned()).spawn(move || {
-            let mut files = Files::open(path);
+            let mut files = Files::open(&path);
             for job in queue {
                 job(&mut files);
             }
@@ -71,21 +71,26 @@ impl LevelDbStorage {
 }
 
 impl Files {
-    fn open(path: PathBuf) -> Files {
-        let failed = |status: Status| files_error(&path, &status);
-        let database = DB::open(&path, Options::default()).map_err(failed);
-        Files { path, database }
+    fn open(path: &Path) -> Files {
+        let shared = Arc::new(Shared::default());
+        let database = open_files(path, &shared).map_err(|status| failure(&shared, status));
+        Files { shared, database }
     }
 
     fn database(&mut self) -> Result<&mut DB, StoreError> {
         self.database.as_mut().map_err(|error| error.clone())
     }
 
+    /// The library keeps some errors to itself, but the files do not.
+    fn check(&self) -> Result<(), StoreError> {
+        self.shared.fault().map_or(Ok(()), |fault| Err(StoreError::Files(fault)))
+    }
+
     fn get(&mut self, name: &str) -> Result<Option<Entry>, StoreError> {
-        let Some(bytes) = self.database()?.get(name.as_bytes()) else { return Ok(None) };
-        let bytes = Bytes::copy_from_slice(&bytes);
-        let entry = Checker::of::<Entry>().decode(bytes);
-        entry.map(Some).map_err(|_| StoreError::MalformedEntry)
+        let bytes = self.database()?.get(name.as_bytes());
+        self.check()?;
+        let entry = bytes.map(|bytes| Checker::of::<Entry>().decode(bytes)).transpose();
+        entry.map_err(|_| StoreError::MalformedEntry)
     }
 
     fn set(&mut self, entry: &Entry, uuid: Uuid) -> Result<bool, StoreError> {
@@ -109,22 +114,26 @@ impl Files {
     ) -> Result<bool, StoreError> {
         let database = self.database()?;
         let written = change(database).and_then(|()| database.flush());
-        written.map(|()| true).map_err(|status| files_error(&self.path, &status))
+        written.map_err(|status| failure(&self.shared, status))?;
+        self.check()?;
+        Ok(true)
     }
 
     fn names(&mut self) -> Result<BTreeSet<String>, StoreError> {
         let entries = self.database()?.new_iter();
-        let mut entries = entries.map_err(|status| files_error(&self.path, &status))?;
+        let mut entries = entries.map_err(|status| failure(&self.shared, status))?;
         let mut names = BTreeSet::new();
         while let Some((name, _)) = entries.next() {
             names.insert(String::from_utf8_lossy(&name).into_owned());
         }
+        self.check()?;
         Ok(names)
     }
 }
 
-fn files_error(path: &Path, status: &Status) -> StoreError {
-    StoreError::Files { path: path.to_owned(), why: status.to_string() }
+/// What the files say is closer to the cause than what the library makes of it.
+fn failure(shared: &Shared, status: Status) -> StoreError {
+    StoreError::Files(shared.fault().unwrap_or(status.err))
 }
 
 impl Storage for LevelDbStorage {

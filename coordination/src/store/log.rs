@@ -5,6 +5,7 @@
 //! Upstream: `state::LogStorage`, whose records these are.
 
 mod replay;
+mod replicated;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,10 +22,9 @@ use uuid::Uuid;
 
 use super::backend::{Answer, Storage, StoreError, admits};
 use super::svndiff;
+use crate::log::{Entry as LogEntry, Position};
 use replay::Replayed;
-
-/// Where an entry of a log is.
-pub type Position = u64;
+pub use replicated::ReplicatedLog;
 
 /// A log with one writer. `None` says that there is another writer now.
 pub trait Log: Send + Sync + 'static {
@@ -41,7 +41,7 @@ pub trait Log: Send + Sync + 'static {
     fn beginning(&self) -> Answer<Position>;
 
     /// The entries from one position to another, both included.
-    fn read(&self, from: Position, to: Position) -> Answer<Vec<(Position, Bytes)>>;
+    fn read(&self, from: Position, to: Position) -> Answer<Vec<LogEntry>>;
 }
 
 /// The storage. `Clone` shares it.

@@ -1,6 +1,7 @@
 //! What every storage has to do, on each of them; and what only the one on a log does.
 //! Upstream: `state_tests.cpp`, whose names these are.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,8 +16,9 @@ use proto::mesos::internal::state::{Entry, Operation};
 use super::backend::Answer;
 use super::in_memory::InMemoryStorage;
 use super::leveldb::LevelDbStorage;
-use super::log::{Log, LogStorage, Position};
+use super::log::{Log, LogStorage, ReplicatedLog};
 use super::{State, StoreError, Variable, svndiff};
+use crate::log::{self, AutoInitialize, Entry as LogEntry, Network, Position};
 
 /// Runs a test on every storage.
 fn each(test: impl Fn(State)) {
@@ -26,7 +28,17 @@ fn each(test: impl Fn(State)) {
     let runtime = runtime();
     test(State::new(LogStorage::new(&runtime, Paper::default().writer(), 0)));
     test(State::new(LogStorage::new(&runtime, Paper::default().writer(), 1024)));
+    let log = replicated(&runtime, &folder.path().join("log"));
+    test(State::new(LogStorage::new(&runtime, log, 0)));
     wait(runtime.shutdown());
+}
+
+/// A log of one replica.
+fn replicated(runtime: &Runtime, path: &Path) -> ReplicatedLog {
+    let auto_initialize = AutoInitialize::Yes;
+    let path = path.to_owned();
+    let config = log::Config { quorum: 1, path, network: Network::Alone, auto_initialize };
+    ReplicatedLog::new(log::Log::start(runtime, config).unwrap())
 }
 
 fn fetch(state: &State) -> Variable {
@@ -127,7 +139,7 @@ fn entries_in_leveldb_outlive_the_storage() {
     let state = State::new(LevelDbStorage::open(&path).unwrap());
     let stored = fetch_and_store(&state);
     let second = State::new(LevelDbStorage::open(&path).unwrap());
-    assert!(matches!(wait(second.names()), Err(StoreError::Files { .. })));
+    assert!(matches!(wait(second.names()), Err(StoreError::Files(_))));
     drop((state, second));
     // The files are free again once their thread has ended.
     let reopened = std::iter::repeat_with(|| {
@@ -144,6 +156,8 @@ struct Paper {
     writer: Arc<AtomicU64>,
     /// Whether nobody answers.
     silent: Arc<Mutex<bool>>,
+    /// What the next write fails with.
+    failure: Arc<Mutex<Option<StoreError>>>,
 }
 
 /// One of them.
@@ -190,12 +204,15 @@ impl Pen {
         if *self.paper.silent.lock() {
             return Box::pin(std::future::pending());
         }
+        if let Some(failure) = self.paper.failure.lock().take() {
+            return Box::pin(std::future::ready(Err(failure)));
+        }
         let is_writer =
             self.number.load(Ordering::SeqCst) == self.paper.writer.load(Ordering::SeqCst);
         let mut entries = self.paper.entries.lock();
         let position = is_writer.then(|| {
             entries.push(data);
-            entries.len() as u64 - 1
+            Position(entries.len() as u64 - 1)
         });
         Box::pin(std::future::ready(Ok(position)))
     }
@@ -209,7 +226,7 @@ impl Log for Pen {
         if entries.is_empty() {
             entries.push(None);
         }
-        let end = entries.len() as u64 - 1;
+        let end = Position(entries.len() as u64 - 1);
         // Not at the first attempt.
         Box::pin(std::future::ready(Ok((number > 1).then_some(end))))
     }
@@ -219,19 +236,22 @@ impl Log for Pen {
     }
 
     fn truncate(&self, to: Position) -> Answer<Option<Position>> {
-        self.paper.begin.store(to, Ordering::SeqCst);
+        self.paper.begin.store(to.0, Ordering::SeqCst);
         self.write(None)
     }
 
     fn beginning(&self) -> Answer<Position> {
-        Box::pin(std::future::ready(Ok(self.paper.begin.load(Ordering::SeqCst))))
+        Box::pin(std::future::ready(Ok(Position(self.paper.begin.load(Ordering::SeqCst)))))
     }
 
-    fn read(&self, from: Position, to: Position) -> Answer<Vec<(Position, Bytes)>> {
-        assert!(from >= self.paper.begin.load(Ordering::SeqCst), "Bad read range");
+    fn read(&self, from: Position, to: Position) -> Answer<Vec<LogEntry>> {
+        assert!(from.0 >= self.paper.begin.load(Ordering::SeqCst), "Bad read range");
         let entries = self.paper.entries.lock();
-        let range = from..=to;
-        let read = range.filter_map(|at| Some((at, entries[at as usize].clone()?))).collect();
+        let entry = |at: u64| {
+            let data = entries[at as usize].clone()?;
+            Some(LogEntry { position: Position(at), data })
+        };
+        let read = (from.0..=to.0).filter_map(entry).collect();
         Box::pin(std::future::ready(Ok(read)))
     }
 }
@@ -268,6 +288,19 @@ fn the_log_is_truncated_after_each_store() {
     assert!(store(&state, &fetch(&state)).is_some());
     wait(runtime.settle());
     assert_eq!(paper.kinds(), [Type::Snapshot, Type::Snapshot]);
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn a_failed_append_is_followed_by_an_election() {
+    let (runtime, paper) = (runtime(), Paper::default());
+    let state = paper.storage(&runtime, 0);
+    let variable = fetch(&state);
+    *paper.failure.lock() = Some(StoreError::Closed);
+    let writer = paper.writer.load(Ordering::SeqCst);
+    assert_eq!(wait(state.store(variable.clone())), Err(StoreError::Closed));
+    assert!(store(&state, &variable).is_some());
+    assert_eq!(paper.writer.load(Ordering::SeqCst), writer + 1);
     wait(runtime.shutdown());
 }
 

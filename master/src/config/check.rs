@@ -2,6 +2,7 @@
 //! Upstream: the checks of `master/main.cpp` and `Master::initialize`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::roles::{self, DEFAULT_ROLE, InvalidRole};
@@ -158,12 +159,15 @@ pub enum PercentageError {
 }
 
 /// How the registry is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryKind {
     /// Not at all, as asked for.
     InMemory,
     /// On disk, as asked for or by default.
-    ReplicatedLog,
+    ReplicatedLog {
+        /// `--work_dir`.
+        work_dir: PathBuf,
+    },
 }
 
 /// Which registry is asked for.
@@ -174,15 +178,15 @@ pub fn registry_kind(flags: &RegistryFlags) -> Result<RegistryKind, ConfigError>
     let kind = match flags.registry.as_str() {
         "in_memory" if flags.registry_strict => return Err(ConfigError::StrictInMemory),
         "in_memory" => RegistryKind::InMemory,
-        "replicated_log" | "log_storage" => RegistryKind::ReplicatedLog,
+        "replicated_log" | "log_storage" => {
+            let work_dir = flags.work_dir.clone().ok_or(ConfigError::NoWorkDir)?;
+            if flags.zk.is_some() && flags.quorum.is_none() {
+                return Err(ConfigError::NoQuorum);
+            }
+            RegistryKind::ReplicatedLog { work_dir }
+        }
         other => return Err(ConfigError::Registry(other.to_owned())),
     };
-    if kind == RegistryKind::ReplicatedLog {
-        flags.work_dir.as_ref().ok_or(ConfigError::NoWorkDir)?;
-        if flags.zk.is_some() && flags.quorum.is_none() {
-            return Err(ConfigError::NoQuorum);
-        }
-    }
     // It would be ignored, and somebody relies on it.
     if flags.zk.is_some() {
         return Err(ConfigError::Unsupported("zk", "there can be one master only"));
@@ -380,6 +384,8 @@ fn weights_of(
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use stout::flags::parse::Loader;
 
     use super::{RegistryKind, registry_kind};
@@ -498,7 +504,8 @@ mod tests {
         );
         check(&["--registry=foo"], "'foo' is not a supported option for registry persistence");
         let (kind, _) = configure(&["--work_dir=/x"]).expect("the default");
-        assert_eq!(kind, RegistryKind::ReplicatedLog);
+        let work_dir = PathBuf::from("/x");
+        assert_eq!(kind, RegistryKind::ReplicatedLog { work_dir });
     }
 
     #[test]

@@ -363,7 +363,7 @@ fn registrar_test_store_timeout() {
 #[test]
 fn registrar_test_abort() {
     let runtime = runtime();
-    let failure = StoreError::Log("failure".to_owned());
+    let failure = StoreError::Files("failure".to_owned());
     let registrar = recovered(&runtime, &Faulty::state(2, Some(failure)), Options::default());
     for _ in 0..2 {
         let failed = wait(registrar.apply(Operation::AdmitSlave(slave("1"))));
@@ -388,7 +388,7 @@ fn what_waits_is_stored_together() {
     let runtime = runtime();
     let (open, gate) = oneshot::channel();
     // A fetch, a store for who leads, and one for all operations.
-    let failure = StoreError::Log("more stores than batches".to_owned());
+    let failure = StoreError::Files("more stores than batches".to_owned());
     let faulty = Faulty { gate: Mutex::new(Some(gate)), ..Faulty::new(3, Some(failure)) };
     let registrar = start(&runtime, State::new(faulty), Options::default());
     let recovery = registrar.recover(master());

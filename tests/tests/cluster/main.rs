@@ -7,6 +7,7 @@ mod leveldb;
 mod clients;
 
 mod bad_input;
+mod failover;
 mod failures;
 
 mod tls;

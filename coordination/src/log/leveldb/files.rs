@@ -28,7 +28,7 @@ type Result<T> = rusty_leveldb::Result<T>;
 
 /// What the files and their owner tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// The first error of any file.
     fault: Mutex<Option<String>>,
     /// Whether what is written to logs may stay in the system's memory for now.
@@ -37,7 +37,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// The error after which nothing was done any more.
-    pub(super) fn fault(&self) -> Option<String> {
+    pub(crate) fn fault(&self) -> Option<String> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -9,7 +9,8 @@ use proto::initialized::Checker;
 use proto::mesos::internal::state::operation::Type;
 use proto::mesos::internal::state::{Entry, Operation};
 
-use super::{Change, Position};
+use super::Change;
+use crate::log::{Entry as LogEntry, Position};
 use crate::store::backend::StoreError;
 use crate::store::svndiff;
 
@@ -42,8 +43,8 @@ impl Replayed {
     }
 
     /// Reads on.
-    pub(super) fn apply(&mut self, entries: Vec<(Position, Bytes)>) -> Result<(), StoreError> {
-        for (position, data) in entries {
+    pub(super) fn apply(&mut self, entries: Vec<LogEntry>) -> Result<(), StoreError> {
+        for LogEntry { position, data } in entries {
             if self.index.is_none_or(|index| index < position) {
                 self.apply_one(position, data)?;
                 self.index = Some(position);
