@@ -5,8 +5,8 @@ use proto::mesos::framework_info::Capability;
 use proto::mesos::internal::{
     DeactivateFrameworkMessage, FrameworkErrorMessage, FrameworkRegisteredMessage,
     FrameworkReregisteredMessage, RegisterFrameworkMessage, ReregisterFrameworkMessage,
-    RescindResourceOfferMessage, ShutdownFrameworkMessage, StatusUpdateMessage,
-    UnregisterFrameworkMessage, UpdateFrameworkMessage,
+    RescindResourceOfferMessage, ShutdownFrameworkMessage, StatusUpdateAcknowledgementMessage,
+    StatusUpdateMessage, UnregisterFrameworkMessage, UpdateFrameworkMessage,
 };
 use proto::mesos::scheduler::{Call, call};
 use proto::mesos::{FrameworkInfo, Label, Labels, TaskState};
@@ -108,6 +108,35 @@ fn fault_tolerance_test_scheduler_failover_retried_reregistration() {
         other.take::<FrameworkRegisteredMessage>();
     }
     assert_eq!(other.rest(), [""; 0]);
+}
+
+#[test]
+fn fault_tolerance_test_scheduler_failover_status_update() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("f"));
+    let task = world.launch(&framework, &slave, "t");
+    let other = world.peer("g");
+    other.send(&reregister_framework(framework.known_info(), true));
+    slave.update(&framework, &task, TaskState::TaskRunning, 1);
+    world.settle();
+    // The new one has it, and its answer reaches the slave.
+    let update = other.take::<StatusUpdateMessage>().update;
+    assert_eq!(update.status.state(), TaskState::TaskRunning);
+    assert!(framework.peer.find::<StatusUpdateMessage>().is_none());
+    let successor = Framework { peer: other, ..framework };
+    successor.acknowledge(&slave, &task, &[1; 16]);
+    world.settle();
+    slave.peer.take::<StatusUpdateAcknowledgementMessage>();
+}
+
+#[test]
+fn fault_tolerance_test_scheduler_reregister_after_unregistration() {
+    let world = World::new();
+    let framework = world.framework("f");
+    framework.peer.send(&UnregisterFrameworkMessage { framework_id: (&framework.id).into() });
+    framework.peer.send(&reregister_framework(framework.known_info(), true));
+    world.settle();
+    assert_eq!(error(&framework.peer), "Framework has been removed");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a framework is told of tasks that it asks about.
 
-use proto::mesos::internal::{Registry, StatusUpdateMessage, registry};
+use proto::mesos::internal::{ReconcileTasksMessage, Registry, StatusUpdateMessage, registry};
 use proto::mesos::task_status::{Reason, Source};
 use proto::mesos::{SlaveInfo, TaskState};
 
@@ -36,6 +36,23 @@ fn reconciliation_test_task_state_match() {
         assert_eq!(answer(&framework), (TaskState::TaskRunning, LATEST.to_owned()));
     }
     assert_eq!(world.metric("master/messages_reconcile_tasks"), 2.0);
+}
+
+#[test]
+fn reconciliation_test_task_state_mismatch() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("f"));
+    let task = world.launch(&framework, &slave, "t");
+    slave.update(&framework, &task, TaskState::TaskRunning, 1);
+    world.settle();
+    framework.peer.forget();
+    let believed = slave.status_update(&framework, &task, TaskState::TaskKilled, 2).status;
+    framework.peer.send(&ReconcileTasksMessage {
+        framework_id: (&framework.id).into(),
+        statuses: vec![believed],
+    });
+    world.settle();
+    assert_eq!(answer(&framework), (TaskState::TaskRunning, LATEST.to_owned()));
 }
 
 #[test]

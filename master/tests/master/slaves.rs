@@ -5,15 +5,16 @@ use std::time::Duration;
 use common::ids::SlaveId;
 use common::resources::Resources;
 use proto::mesos::internal::{
-    CheckpointResourcesMessage, KillTaskMessage, LostSlaveMessage, PingSlaveMessage,
-    PongSlaveMessage, RegisterSlaveMessage, ReregisterSlaveMessage, RescindResourceOfferMessage,
-    ShutdownFrameworkMessage, ShutdownMessage, SlaveRegisteredMessage, SlaveReregisteredMessage,
-    StatusUpdateMessage, Task, UnregisterSlaveMessage, UpdateFrameworkMessage, UpdateSlaveMessage,
+    CheckpointResourcesMessage, ExitedExecutorMessage, KillTaskMessage, LostSlaveMessage,
+    PingSlaveMessage, PongSlaveMessage, RegisterSlaveMessage, ReregisterSlaveMessage,
+    RescindResourceOfferMessage, ShutdownFrameworkMessage, ShutdownMessage, SlaveRegisteredMessage,
+    SlaveReregisteredMessage, StatusUpdateMessage, Task, UnregisterSlaveMessage,
+    UpdateFrameworkMessage, UpdateSlaveMessage,
 };
 use proto::mesos::resource::RevocableInfo;
 use proto::mesos::scheduler::{Call, call};
 use proto::mesos::task_status::Reason;
-use proto::mesos::{FrameworkInfo, SlaveInfo, TaskState};
+use proto::mesos::{ExecutorId, FrameworkInfo, SlaveInfo, TaskState};
 
 use crate::test_util::{Slave, World, framework_info, parse, slave_info};
 
@@ -232,6 +233,40 @@ fn partition_test_partitioned_slave_status_updates() {
     assert_eq!(shutdown.message(), "Status update from unknown slave");
     assert_eq!(world.metric("master/invalid_status_updates"), 1.0);
     assert!(framework.peer.find::<StatusUpdateMessage>().is_none());
+}
+
+#[test]
+fn partition_test_partitioned_slave_exited_executor() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("f"));
+    slave.peer.send(&UnregisterSlaveMessage { slave_id: (&slave.id).into() });
+    slave.peer.send(&ExitedExecutorMessage {
+        slave_id: (&slave.id).into(),
+        framework_id: (&framework.id).into(),
+        executor_id: ExecutorId { value: "e".to_owned() },
+        status: 0,
+    });
+    world.settle();
+    let shutdown = slave.peer.take::<ShutdownMessage>();
+    assert_eq!(shutdown.message(), "Executor exited message from unknown slave");
+    assert_eq!(framework.peer.rest(), ["LostSlaveMessage"]);
+}
+
+#[test]
+fn master_slave_reconciliation_test_slave_reregister_terminal_task() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("f"));
+    let task = world.launch(&framework, &slave, "t");
+    // Its update is on its way when it comes back.
+    let finished = task_message(&slave, framework.id.as_str(), "t", TaskState::TaskFinished);
+    slave.peer.send(&reregister(&slave, vec![finished]));
+    world.settle();
+    slave.peer.take::<SlaveReregisteredMessage>();
+    assert!(framework.peer.find::<StatusUpdateMessage>().is_none());
+    slave.update(&framework, &task, TaskState::TaskFinished, 1);
+    world.settle();
+    assert_eq!(framework.status().0, TaskState::TaskFinished);
+    assert_eq!(framework.peer.rest(), [""; 0]);
 }
 
 /// Answers the next ping of an observer.
