@@ -39,9 +39,10 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
 }
 
 /// Where the seeded simulations are: package, target and what their tests are called.
-const SIMULATIONS: [[&str; 3]; 2] = [
+const SIMULATIONS: [[&str; 3]; 3] = [
     ["libprocess", "--test=simulation", "guarantees"],
     ["coordination", "--lib", "log::simulation"],
+    ["tests", "--test=simulation", ""],
 ];
 
 /// The simulations, those of one package if it is named, with all their seeds unless told how many.
