@@ -30,11 +30,19 @@ pub(crate) fn binary(arguments: &[String]) -> io::Result<bool> {
     Err(unstartable(&command, &error))
 }
 
-/// A `[[bench]]` target of any crate, by its name.
+/// What the one program `libprocess/benches/load` measures.
+const LOADS: [&str; 4] = ["ping-pong", "links", "spawn", "soak"];
+
+/// A `[[bench]]` target of any crate, or a load on libprocess, by its name.
 pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
     let [name, rest @ ..] = arguments else {
         return Err(io::Error::other("name the benchmark to run"));
     };
+    if LOADS.contains(&name.as_str()) {
+        return succeeds(
+            cargo(&["bench", "-p", "libprocess", "--bench", "load", "--"]).args(arguments),
+        );
+    }
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
 }
 

@@ -1,30 +1,24 @@
 //! Round trips per second through `send`: clients with 250 pings in flight each against one
-//! server, inside one runtime and between two processes over the loopback interface. Prints the
-//! best sample of each as `<figure>: <number>`. Run by `cargo xtask bench ping-pong`.
-#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+//! server, inside one runtime and between two processes over the loopback interface.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Write};
-use std::net::Ipv4Addr;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
-use libprocess::{Config, Name, Pid, Process, Router, Runtime, Upid};
+use libprocess::{Name, Pid, Process, Router, Runtime, Upid};
+
+use crate::remote::{Remote, processor_time, start};
 
 const IN_FLIGHT: u64 = 250;
-
-/// What makes this program the server of another one.
-const SERVE: &str = "--serve-ping-pong";
 
 const HELLO: Name = Name::of_static("hello");
 const PING: Name = Name::of_static("ping");
 const PONG: Name = Name::of_static("pong");
 
 /// Returns every ping to its sender; links those who greet, as daemons do with who registers.
-struct Server;
+pub(crate) struct Server;
 
 impl Process for Server {
     fn install(&self, router: &mut Router<Self>) {
@@ -59,53 +53,15 @@ impl Process for Client {
     }
 }
 
-fn start() -> Runtime {
-    let config = Config::from_environment(|name| std::env::var(name).ok()).expect("good values");
-    let config = Config { ip: Some(Ipv4Addr::LOCALHOST), ..config };
-    Runtime::start(config).expect("a free port")
-}
-
-/// A server in another process, which ends with this value.
-struct Remote(Child);
-
-impl Remote {
-    fn start() -> (Self, Upid) {
-        let program = std::env::current_exe().expect("the system knows what it runs");
-        let mut command = Command::new(program);
-        command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("this program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("asked for above");
-        BufReader::new(stdout).read_line(&mut line).expect("the server says where it is");
-        (Self(child), line.parse().expect("a pid"))
-    }
-}
-
-impl Drop for Remote {
-    fn drop(&mut self) {
-        // It ends when its standard input does.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
-fn serve() {
-    let runtime = start();
-    let server = runtime.spawn("server", Server).expect("a free id");
-    println!("{}", server.upid());
-    std::io::stdout().flush().expect("the benchmark listens");
-    let mut line = String::new();
-    let _ = std::io::stdin().read_line(&mut line);
-}
-
-struct Load {
+/// Clients that play with one server.
+pub(crate) struct Load {
     clients: Vec<Pid<Client>>,
     done: Receiver<()>,
     body: Bytes,
 }
 
 impl Load {
-    fn new(runtime: &Runtime, server: &Upid, clients: usize, bytes: usize) -> Self {
+    pub(crate) fn new(runtime: &Runtime, server: &Upid, clients: usize, bytes: usize) -> Self {
         let (tell, done) = channel();
         let client =
             || Client { server: server.clone(), to_send: 0, awaited: 0, done: tell.clone() };
@@ -114,7 +70,7 @@ impl Load {
     }
 
     /// So many round trips, shared by the clients.
-    fn round(&self, total: u64) -> Duration {
+    pub(crate) fn round(&self, total: u64) -> Duration {
         let each = total / self.clients.len() as u64;
         let start = Instant::now();
         for client in &self.clients {
@@ -133,22 +89,13 @@ impl Load {
     }
 }
 
-/// The processor time that a process has had.
-fn processor_time(process: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
-    // After the name, which may contain blanks, user and system time are the 12th and the 13th.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(10 * ticks)
-}
-
 /// Has criterion take the samples and prints the best of them; and how many round trips there
 /// were for each second of a processor, which others on the machine influence less.
 fn measure(criterion: &mut Criterion, figure: &str, load: &Load, total: u64, processes: &[u32]) {
     let best = Cell::new(0.0_f64);
     let (all, time) = (Cell::new(0), Cell::new(Duration::ZERO));
     let spent = || processes.iter().copied().map(processor_time).sum::<Duration>();
-    let mut group = criterion.benchmark_group("ping_pong");
+    let mut group = criterion.benchmark_group("ping-pong");
     group.throughput(Throughput::Elements(total)).sample_size(10);
     group.bench_function(figure, |bencher| {
         bencher.iter_custom(|rounds| {
@@ -167,10 +114,8 @@ fn measure(criterion: &mut Criterion, figure: &str, load: &Load, total: u64, pro
     }
 }
 
-fn main() {
-    if std::env::args().any(|argument| argument == SERVE) {
-        return serve();
-    }
+/// Prints the best sample of each load.
+pub(crate) fn run() {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = start();
     let server = runtime.spawn("server", Server).expect("a free id");
@@ -181,6 +126,6 @@ fn main() {
     for (figure, clients, bytes) in [("1", 1, 10), ("8", 8, 10), ("4kb", 4, 4096)] {
         let load = Load::new(&runtime, &server, clients, bytes);
         let figure = format!("remote_round_trips_per_second_{figure}");
-        measure(&mut criterion, &figure, &load, 40_000, &[here, remote.0.id()]);
+        measure(&mut criterion, &figure, &load, 40_000, &[here, remote.id()]);
     }
 }
