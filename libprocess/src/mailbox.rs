@@ -45,19 +45,13 @@ enum Phase {
     Ended,
 }
 
-/// What senders write to: on lines of memory of its own, so that it disturbs no one else.
-#[repr(align(64))]
-struct Mailbox<P: Process> {
-    state: Mutex<State<P>>,
-}
-
 /// An event with what the trace keeps of it, if it is recorded.
 struct Mail<P: Process> {
     event: Event<P>,
     record: Option<Box<Record>>,
 }
 
-struct State<P: Process> {
+struct Mailbox<P: Process> {
     phase: Phase,
     arrived: VecDeque<Mail<P>>,
     waiters: Vec<oneshot::Sender<()>>,
@@ -72,24 +66,30 @@ struct Body<P: Process> {
     spawned: Option<Box<Record>>,
 }
 
-/// An actor of type `P` at run time.
+/// How far apart in memory, in bytes, lies what different threads write.
+const GAP: usize = 64;
+
+/// An actor of type `P` at run time. Its fields lie in memory in this order: what is only read,
+/// what senders write, and what the worker writes that runs the actor.
+#[repr(C)]
 pub(crate) struct Cell<P: Process> {
     upid: Upid,
     runtime: WeakRuntime,
-    router: Arc<Router<P>>,
     tracer: Arc<Tracer>,
-    meter: Meter,
-    mailbox: Mailbox<P>,
+    this: Weak<Cell<P>>,
+    router: Router<P>,
+    /// Held by the request whose sender is being authenticated: later ones wait behind it.
+    door: tokio::sync::Mutex<()>,
+    mailbox: Mutex<Mailbox<P>>,
+    _gap: [u8; GAP],
+    /// What has been taken begins with an event that comes before those in the worker's hand.
+    is_urgent: AtomicBool,
     /// What has been taken out of the mailbox all at once, and comes before what is there. Locked
     /// for an event at a time, behind the mailbox where both are.
     taken: Mutex<VecDeque<Mail<P>>>,
-    /// What has been taken begins with an event that comes before those in the worker's hand.
-    is_urgent: AtomicBool,
+    meter: Meter,
     /// Locked by the one worker that runs the actor; empty once it has ended.
     body: Mutex<Option<Body<P>>>,
-    /// Held by the request whose sender is being authenticated: later ones wait behind it.
-    door: tokio::sync::Mutex<()>,
-    this: Weak<Cell<P>>,
 }
 
 /// An actor of unknown type: what the runtime, the network and the built-in pages need of it.
@@ -127,18 +127,19 @@ impl<P: Process> Cell<P> {
             Cell {
                 upid,
                 runtime: runtime.downgrade(),
-                router: Arc::new(router),
                 tracer,
-                meter: Meter::default(),
-                mailbox: Mailbox {
-                    state: Mutex::new(State {
-                        phase: Phase::Scheduled,
-                        arrived: VecDeque::new(),
-                        waiters: Vec::new(),
-                    }),
-                },
-                taken: Mutex::default(),
+                this: this.clone(),
+                router,
+                door: tokio::sync::Mutex::default(),
+                mailbox: Mutex::new(Mailbox {
+                    phase: Phase::Scheduled,
+                    arrived: VecDeque::new(),
+                    waiters: Vec::new(),
+                }),
+                _gap: [0; GAP],
                 is_urgent: AtomicBool::new(false),
+                taken: Mutex::default(),
+                meter: Meter::default(),
                 body: Mutex::new(Some(Body {
                     process,
                     ctx,
@@ -146,8 +147,6 @@ impl<P: Process> Cell<P> {
                     hand: VecDeque::new(),
                     spawned,
                 })),
-                door: tokio::sync::Mutex::default(),
-                this: this.clone(),
             }
         })
     }
@@ -169,9 +168,9 @@ impl<P: Process> Cell<P> {
     }
 
     fn for_each_waiting(&self, visit: impl FnMut(&Event<P>)) {
-        let state = self.mailbox.state.lock();
+        let mailbox = self.mailbox.lock();
         let taken = self.taken.lock();
-        taken.iter().chain(&state.arrived).map(|mail| &mail.event).for_each(visit);
+        taken.iter().chain(&mailbox.arrived).map(|mail| &mail.event).for_each(visit);
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
@@ -196,9 +195,9 @@ impl<P: Process> Cell<P> {
     /// The one way into the mailbox.
     #[inline]
     fn insert(&self, mails: impl IntoIterator<Item = Mail<P>>, place: Inject) {
-        let mut state = self.mailbox.state.lock();
-        if matches!(state.phase, Phase::Terminating | Phase::Ended) {
-            drop(state);
+        let mut mailbox = self.mailbox.lock();
+        if matches!(mailbox.phase, Phase::Terminating | Phase::Ended) {
+            drop(mailbox);
             return mails.into_iter().for_each(|mail| self.refuse(mail));
         }
         match place {
@@ -207,11 +206,11 @@ impl<P: Process> Cell<P> {
                 mails.into_iter().for_each(|mail| taken.push_front(mail));
                 self.is_urgent.store(true, Ordering::Relaxed);
             }
-            Inject::Back => state.arrived.extend(mails),
+            Inject::Back => mailbox.arrived.extend(mails),
         }
-        if state.phase == Phase::Idle {
-            state.phase = Phase::Scheduled;
-            drop(state);
+        if mailbox.phase == Phase::Idle {
+            mailbox.phase = Phase::Scheduled;
+            drop(mailbox);
             self.schedule();
         }
     }
@@ -234,15 +233,15 @@ impl<P: Process> Cell<P> {
         self.is_urgent.store(false, Ordering::Relaxed);
         if taken.is_empty() {
             drop(taken);
-            let mut state = self.mailbox.state.lock();
+            let mut mailbox = self.mailbox.lock();
             taken = self.taken.lock();
             // What is urgent may have come meanwhile.
             if taken.is_empty() {
-                std::mem::swap(&mut *taken, &mut state.arrived);
+                std::mem::swap(&mut *taken, &mut mailbox.arrived);
             }
             if taken.is_empty() {
-                state.phase = Phase::Idle;
-                for queue in [&mut *taken, &mut state.arrived, hand] {
+                mailbox.phase = Phase::Idle;
+                for queue in [&mut *taken, &mut mailbox.arrived, hand] {
                     if queue.capacity() > IDLE_ROOM {
                         *queue = VecDeque::new();
                     }
@@ -343,18 +342,18 @@ impl<P: Process> Cell<P> {
 
     /// Refuses new events from now on; gives those that will not be served.
     fn close(&self) -> VecDeque<Mail<P>> {
-        let mut state = self.mailbox.state.lock();
-        state.phase = Phase::Terminating;
+        let mut mailbox = self.mailbox.lock();
+        mailbox.phase = Phase::Terminating;
         let mut events = std::mem::take(&mut *self.taken.lock());
-        events.append(&mut state.arrived);
+        events.append(&mut mailbox.arrived);
         events
     }
 
     /// The id is free; gives those who wait for that.
     fn end(&self) -> Vec<oneshot::Sender<()>> {
-        let mut state = self.mailbox.state.lock();
-        state.phase = Phase::Ended;
-        std::mem::take(&mut state.waiters)
+        let mut mailbox = self.mailbox.lock();
+        mailbox.phase = Phase::Ended;
+        std::mem::take(&mut mailbox.waiters)
     }
 
     /// The order is upstream's: refuse new events, drop what waits, forget the id, tell those who
@@ -404,12 +403,12 @@ impl<P: Process> AnyCell for Cell<P> {
     }
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
-        let mut state = self.mailbox.state.lock();
-        if state.phase == Phase::Ended {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.phase == Phase::Ended {
             return None;
         }
         let (ended, watch) = oneshot::channel();
-        state.waiters.push(ended);
+        mailbox.waiters.push(ended);
         Some(watch)
     }
 

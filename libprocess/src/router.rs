@@ -4,16 +4,15 @@
 //!
 //! Upstream: `ProcessBase::install`, `delegate`, `route`, `ProtobufProcess::install`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod table;
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
 
 use crate::event::Message;
 use crate::http::{Reply, Request, Response};
 use crate::pid::Upid;
 use crate::process::{Ctx, Process};
+use crate::router::table::Table;
 use crate::trace::{Outcome, cause};
 
 /// Tells which `required` fields an encoded message lacks; decoding itself is prost's.
@@ -35,10 +34,10 @@ pub(crate) struct Route<P: Process> {
 /// The table; see the module.
 pub struct Router<P: Process> {
     schema: Option<Schema>,
-    messages: HashMap<String, OnMessage<P>>,
-    delegates: HashMap<String, Upid>,
-    routes: BTreeMap<String, Route<P>>,
-    assets: BTreeMap<String, std::path::PathBuf>,
+    messages: Table<OnMessage<P>>,
+    delegates: Table<Upid>,
+    routes: Table<Route<P>>,
+    assets: Table<std::path::PathBuf>,
     otherwise: Option<OnRequest<P>>,
 }
 
@@ -46,10 +45,10 @@ impl<P: Process> Router<P> {
     pub(crate) fn new(schema: Option<Schema>) -> Self {
         Self {
             schema,
-            messages: HashMap::new(),
-            delegates: HashMap::new(),
-            routes: BTreeMap::new(),
-            assets: BTreeMap::new(),
+            messages: Table::new(),
+            delegates: Table::new(),
+            routes: Table::new(),
+            assets: Table::new(),
             otherwise: None,
         }
     }
@@ -68,7 +67,7 @@ impl<P: Process> Router<P> {
                 handler(process, ctx, from, message);
             }
         };
-        self.messages.insert(name, Box::new(on_message));
+        self.messages.insert(&name, Box::new(on_message));
     }
 
     /// Handles the message called `name`, whatever its body is.
@@ -80,12 +79,12 @@ impl<P: Process> Router<P> {
         let on_message = move |process: &mut P, ctx: &mut Ctx<P>, message: Message| {
             handler(process, ctx, message.from, message.body);
         };
-        self.messages.insert(name.to_owned(), Box::new(on_message));
+        self.messages.insert(name, Box::new(on_message));
     }
 
     /// Passes messages called `name` on to `to`, with their sender unchanged.
     pub fn delegate(&mut self, name: &str, to: Upid) {
-        self.delegates.insert(name.to_owned(), to);
+        self.delegates.insert(name, to);
     }
 
     /// Serves `path` (below the actor's id, beginning with `/`) and everything deeper that no
@@ -119,13 +118,13 @@ impl<P: Process> Router<P> {
     ) {
         let handler: OnRequest<P> =
             Box::new(move |process, ctx, request| handler(process, ctx, request).into());
-        let name = path.trim_start_matches('/').to_owned();
+        let name = path.trim_start_matches('/');
         self.routes.insert(name, Route { handler, realm, help });
     }
 
     /// Serves the file, or the files below the folder, at `path` under the asset `name`.
     pub fn provide(&mut self, name: &str, path: impl Into<std::path::PathBuf>) {
-        self.assets.insert(name.to_owned(), path.into());
+        self.assets.insert(name, path.into());
     }
 
     /// Serves what neither a route nor an asset claims, instead of 404.
@@ -145,11 +144,11 @@ impl<P: Process> Router<P> {
         ctx: &mut Ctx<P>,
         message: Message,
     ) -> &str {
-        if let Some((name, handler)) = self.messages.get_key_value(&*message.name) {
+        if let Some((name, handler)) = self.messages.get(&message.name) {
             handler(process, ctx, message);
             return name;
         }
-        let Some((name, to)) = self.delegates.get_key_value(&*message.name) else {
+        let Some((name, to)) = self.delegates.get(&message.name) else {
             cause::fares(Outcome::NoHandler);
             return "";
         };
@@ -182,14 +181,14 @@ impl<P: Process> Router<P> {
     /// The route that claims `path`, which begins with the actor's id: the longest prefix wins.
     pub(crate) fn find_route(&self, path: &str) -> Option<(&str, &Route<P>)> {
         let mut name = below_id(path);
-        if let Some((name, route)) = self.routes.get_key_value(name) {
+        if let Some((name, route)) = self.routes.get(name) {
             return Some((name, route));
         }
         // COMPAT: a trailing slash is not a component, so `/master/state/` is not found where
         // `/master/state/x` is (`ProcessBase::visit`); held by `case_30_routing`.
         while let Some((shorter, _)) = name.trim_end_matches('/').rsplit_once('/') {
             name = shorter;
-            if let Some((name, route)) = self.routes.get_key_value(name) {
+            if let Some((name, route)) = self.routes.get(name) {
                 return Some((name, route));
             }
         }
@@ -200,14 +199,14 @@ impl<P: Process> Router<P> {
     fn asset(&self, path: &str) -> Option<std::path::PathBuf> {
         let below = below_id(path);
         let (name, rest) = below.split_once('/').unwrap_or((below, ""));
-        let root = self.assets.get(name)?;
+        let (_, root) = self.assets.get(name)?;
         // Joining nothing would add a slash.
         Some(if rest.is_empty() { root.clone() } else { root.join(rest.trim_start_matches('/')) })
     }
 
     /// The names of all routes with their help texts.
     pub(crate) fn help(&self) -> Vec<(String, Option<String>)> {
-        let page = |(name, route): (&String, &Route<P>)| (name.clone(), route.help.clone());
+        let page = |(name, route): (&str, &Route<P>)| (name.to_owned(), route.help.clone());
         self.routes.iter().map(page).collect()
     }
 }
@@ -246,7 +245,7 @@ pub(crate) trait Routes: Send + Sync {
     fn pages(&self) -> Vec<(String, Option<String>)>;
 }
 
-impl<P: Process> Routes for Arc<Router<P>> {
+impl<P: Process> Routes for Router<P> {
     fn realm(&self, path: &str) -> Option<String> {
         self.find_route(path).and_then(|(_, route)| route.realm.clone())
     }

@@ -191,8 +191,17 @@ impl Runtime {
     /// Upstream: `ID::generate`.
     pub fn generate(&self, prefix: &str) -> String {
         let mut ids = self.inner.ids.lock();
-        let count = ids.entry(prefix.to_owned()).or_default();
-        *count += 1;
+        let count = match ids.get_mut(prefix) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                ids.insert(prefix.to_owned(), 1);
+                1
+            }
+        };
+        drop(ids);
         format!("{prefix}({count})")
     }
 

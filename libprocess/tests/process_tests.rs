@@ -1,5 +1,6 @@
 //! What actors may rely on, within one runtime and between two of them on real sockets.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -401,30 +402,32 @@ fn process_test_donate_a_busy_actor_leaves_threads_to_others() {
     wait(runtime.shutdown());
 }
 
-/// Sends from a handler and holds its thread until that has been answered.
+/// One handler wakes the other actors, and all of them hold their threads until all have come.
 #[test]
 fn what_a_busy_actor_has_sent_is_served_meanwhile() {
-    struct Busy(std::sync::mpsc::Receiver<()>);
+    const WORKERS: usize = 4;
 
-    impl Process for Busy {}
+    struct Meeting(Arc<Barrier>);
 
-    struct Idle(std::sync::mpsc::Sender<()>);
-
-    impl Process for Idle {
+    impl Process for Meeting {
         fn install(&self, router: &mut Router<Self>) {
-            router.on_raw("ping", |this: &mut Self, _, _, _| this.0.send(()).expect("awaited"));
+            router.on_raw("meet", |this: &mut Self, _, _, _| {
+                this.0.wait();
+            });
         }
     }
 
-    let runtime = start(Config { num_worker_threads: Some(2), ..Config::default() });
-    let (told, tell) = std::sync::mpsc::channel();
-    let idle = runtime.spawn("idle", Idle(told)).unwrap().upid().clone();
-    let busy = runtime.spawn("busy", Busy(tell)).unwrap();
-    let answered = busy.dispatch(move |this, ctx| {
-        ctx.send_raw(&idle, "ping", Bytes::new());
-        this.0.recv_timeout(Duration::from_secs(20)).is_ok()
+    let runtime = start(Config { num_worker_threads: Some(WORKERS), ..Config::default() });
+    let barrier = Arc::new(Barrier::new(WORKERS));
+    let mut actors = (0..WORKERS)
+        .map(|_| runtime.spawn_numbered("meeting", || Meeting(barrier.clone())))
+        .collect::<Vec<_>>();
+    let first = actors.remove(0);
+    let met = first.dispatch(move |this, ctx| {
+        actors.iter().for_each(|actor| ctx.send_raw(actor.upid(), "meet", Bytes::new()));
+        this.0.wait();
     });
-    assert!(wait(answered).unwrap());
+    wait(met).unwrap();
     wait(runtime.shutdown());
 }
 

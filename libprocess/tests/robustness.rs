@@ -1,13 +1,14 @@
 //! What comes from outside never ends, stalls or exhausts a runtime.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 use libprocess::http::Response;
 use libprocess::testing::{runtime, wait};
 use libprocess::{Address, Process, Router, Runtime, Upid};
+use socket2::{Domain, Socket, Type};
 
 /// Answers, and takes messages of a type with a required shape.
 struct Target;
@@ -178,6 +179,58 @@ fn a_peer_that_never_reads_stops_nobody_else() {
     let (accepted, _) = peer.accept().unwrap();
     assert_alive(&runtime);
     drop(accepted);
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn a_peer_that_never_accepts_stops_nobody_else() {
+    let runtime = target();
+    let peer = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    peer.bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    peer.listen(0).unwrap();
+    let address = peer.local_addr().unwrap().as_socket_ipv4().unwrap();
+    // Nobody accepts these, and then there is no room for another.
+    let fill = |_| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        // In progress at best: that is what is looked for.
+        let _ = socket.connect(&address.into());
+        socket
+    };
+    let waiting: Vec<_> = (0..4).map(fill).collect();
+    let to = Upid::new("peer", Address::from(address));
+    let body = Bytes::from(vec![b'x'; 1 << 20]);
+    for _ in 0..16 {
+        runtime.post(&Upid::empty(), &to, "Large", body.clone());
+        assert_alive(&runtime);
+    }
+    drop(waiting);
+    wait(runtime.shutdown());
+}
+
+/// What the system's timer of the accepted end of `stream` is for: 2 is to probe the peer.
+fn timer(stream: &TcpStream) -> Option<u8> {
+    let port = |address: SocketAddr| format!(":{:04X}", address.port());
+    let local = port(stream.peer_addr().ok()?);
+    let remote = port(stream.local_addr().ok()?);
+    let table = std::fs::read_to_string("/proc/self/net/tcp").ok()?;
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut found = fields.filter(|row| row[1].ends_with(&local) && row[2].ends_with(&remote));
+    found.next()?[5].split(':').next()?.parse().ok()
+}
+
+#[test]
+fn a_silent_peer_is_probed() {
+    let runtime = target();
+    let mut stream = connect(&runtime);
+    stream.write_all(b"GET /target HTTP/1.1\r\n\r\n").unwrap();
+    let mut start = [0; 15];
+    stream.read_exact(&mut start).unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    // Until then another timer may be on: that of a delayed acknowledgement.
+    while timer(&stream) != Some(2) {
+        std::thread::yield_now();
+    }
     wait(runtime.shutdown());
 }
 

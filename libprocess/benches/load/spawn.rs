@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use libprocess::testing::wait;
 use libprocess::{Ctx, Inject, Process, Router, Runtime};
 
-use crate::remote::{Remote, lift_the_limit_of_descriptors, memory, start};
+use crate::remote::{Remote, lift_the_limit_of_descriptors, memory, processor_time, start};
 
 const SPAWNED: u64 = 1_000_000;
 
@@ -82,9 +82,12 @@ pub(crate) fn run() {
     // Once to have seen all that is made only once.
     spawn_and_terminate(&runtime);
     let before = memory(std::process::id());
+    let spent = processor_time(std::process::id());
     let best = (0..3).map(|_| spawn_and_terminate(&runtime)).min().expect("there are some");
+    let spent = (processor_time(std::process::id()) - spent) / 3;
     let after = memory(std::process::id());
     println!("spawn_and_terminate_1000000_seconds: {:.2}", best.as_secs_f64());
+    println!("spawn_and_terminate_1000000_processor_seconds: {:.2}", spent.as_secs_f64());
     println!("memory_kilobytes_before: {}", before / 1024);
     println!("memory_kilobytes_after: {}", after / 1024);
     println!("idle_process_bytes: {}", idle_actor_bytes(&runtime));

@@ -10,7 +10,9 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -21,6 +23,13 @@ use crate::tls::{Accepted, Tls};
 
 /// How much is read at a time, in bytes. Upstream: `80 * 1024` in `on_accept`.
 const READ_BYTES: usize = 80 << 10;
+
+/// After how much silence the system asks whether a peer is still there, so that one that went
+/// without a word does not hold a connection for ever. Upstream never asks.
+const SILENCE_MAX: Duration = Duration::from_secs(600);
+
+/// How long the system waits for an answer before it asks again, nine times by default.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 
 thread_local! {
     /// Where the connections of a thread read to, one at a time: an idle one holds no memory.
@@ -82,6 +91,10 @@ impl Stream {
 fn tune(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
+    }
+    let keepalive = TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(PROBE_INTERVAL);
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
+        crate::vlog!(1, "Failed to have the peer probed: {error}");
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,7 +21,7 @@ use crate::mailbox::AnyCell;
 /// How many actors a worker has at hand.
 const AT_HAND: usize = 64;
 
-type Entry = (Arc<str>, Arc<dyn AnyCell>);
+type Known = (Arc<str>, Arc<dyn AnyCell>);
 
 thread_local! {
     static AT_HAND_HERE: RefCell<Option<AtHand>> = const { RefCell::new(None) };
@@ -31,7 +32,7 @@ struct AtHand {
     directory: usize,
     /// How many actors had ended when the first entry was made.
     ended: u64,
-    entries: [Option<Entry>; AT_HAND],
+    entries: [Option<Known>; AT_HAND],
 }
 
 /// The actors of one runtime.
@@ -51,13 +52,14 @@ impl Directory {
         id: &Arc<str>,
         make: impl FnOnce() -> Arc<C>,
     ) -> Option<Arc<C>> {
-        let mut cells = self.cells.write();
-        if cells.contains_key(id) {
-            return None;
+        match self.cells.write().entry(id.clone()) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => {
+                let cell = make();
+                place.insert(cell.clone());
+                Some(cell)
+            }
         }
-        let cell = make();
-        cells.insert(id.clone(), cell.clone());
-        Some(cell)
     }
 
     pub(super) fn remove(&self, id: &str) {

@@ -3,8 +3,10 @@
 //!
 //! Upstream: `SocketManager::links`, as far as it concerns local actors.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 type Ids = HashMap<Arc<str>, BTreeSet<Arc<str>>>;
 
