@@ -9,6 +9,7 @@ pub mod leveldb;
 pub mod log;
 pub mod svndiff;
 mod variable;
+pub mod zookeeper;
 
 pub use backend::{Storage, StoreError};
 pub use variable::{State, Variable};

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::svndiff::DiffError;
 use crate::log::{ReadError, WriteError};
+use crate::zookeeper::ZooKeeperError;
 
 /// A storage's answer, later.
 pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -37,6 +38,12 @@ pub enum StoreError {
     /// The files cannot be read or written; the text is the system's or LevelDB's.
     #[error("{0}")]
     Files(String),
+    /// ZooKeeper has said no.
+    #[error(transparent)]
+    ZooKeeper(#[from] ZooKeeperError),
+    /// ZooKeeper's nodes are not made for so much.
+    #[error("Serialized data is too big (> 1 MB)")]
+    TooBig,
     /// The storage has ended.
     #[error("the storage is closed")]
     Closed,
