@@ -55,7 +55,7 @@ impl Cluster {
 
     /// A slave to be started, with a work directory of its own.
     pub fn slave(&self) -> SlaveBuilder<'_> {
-        SlaveBuilder { cluster: self, name: "slave".to_owned(), flags: Vec::new() }
+        SlaveBuilder { cluster: self, name: "slave".to_owned(), port: 0, flags: Vec::new() }
     }
 
     /// A run of `mesos-execute` against this cluster's master.
@@ -91,10 +91,18 @@ fn start_master(flags: &[String], port: &str) -> (Daemon, String) {
 pub struct SlaveBuilder<'a> {
     cluster: &'a Cluster,
     name: String,
+    port: u16,
     flags: Vec<String>,
 }
 
 impl SlaveBuilder<'_> {
+    /// Lets it listen where it will be found again when it comes back; by default, the port is any
+    /// that is free.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Names it, and its work directory, differently from `slave`.
     pub fn named(mut self, name: &str) -> Self {
         self.name = name.to_owned();
@@ -107,13 +115,13 @@ impl SlaveBuilder<'_> {
         self
     }
 
-    /// Starts it and waits until the master has registered it.
+    /// Starts it and waits until the master has registered it, anew or again.
     pub fn start(self) -> Slave {
         let work_dir = self.cluster.folder().join(&self.name);
         let mut arguments = vec![
             format!("--master={}", self.cluster.address()),
             "--ip=127.0.0.1".to_owned(),
-            "--port=0".to_owned(),
+            format!("--port={}", self.port),
             "--hostname=localhost".to_owned(),
             "--resources=cpus:4;mem:1024;disk:1024;ports:[31000-32000]".to_owned(),
             "--no-systemd_enable_support".to_owned(),
@@ -121,7 +129,7 @@ impl SlaveBuilder<'_> {
         ];
         arguments.extend(self.flags);
         let daemon = Daemon::start("mesos-slave", &arguments);
-        daemon.wait_for("Registered with master");
+        daemon.wait_for("egistered with master");
         Slave { daemon, work_dir }
     }
 }

@@ -166,6 +166,8 @@ impl World {
     pub(crate) fn start_with(flags: &[&str], change: impl FnOnce(&mut Parts)) -> World {
         let config = libprocess::Config {
             ip: Some(Ipv4Addr::LOCALHOST),
+            // Some tests go on with what upstream's slave has left, which had the usual port.
+            advertise_port: Some(5051),
             schema: Some(proto::initialized::schema),
             delegate: Some("slave(1)".to_owned()),
             ..libprocess::Config::default()

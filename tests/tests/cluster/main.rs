@@ -9,6 +9,7 @@ mod clients;
 mod bad_input;
 mod failover;
 mod failures;
+mod slave_recovery;
 
 mod tls;
 
