@@ -10,4 +10,5 @@ mod destroy;
 mod fetcher;
 mod helper;
 mod launch;
+mod recover;
 mod usage;

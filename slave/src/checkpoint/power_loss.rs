@@ -42,8 +42,7 @@ fn task() -> Task {
 fn life(work_dir: &WorkDir) -> Vec<Step> {
     let meta = work_dir.meta();
     let slave_id = SlaveId::from("S");
-    let run =
-        Run { framework_id: "F".into(), executor_id: "E".into(), container_id: "C".into() };
+    let run = Run { framework_id: "F".into(), executor_id: "E".into(), container_id: "C".into() };
     let framework = meta.framework(&slave_id, &run.framework_id);
     let executor = meta.executor(&slave_id, &run.framework_id, &run.executor_id);
     let kept = meta.run(&slave_id, &run);

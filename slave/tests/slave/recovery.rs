@@ -9,8 +9,9 @@ use std::time::Duration;
 use containerizer::LaunchSpec;
 use proto::mesos::TaskState;
 use proto::mesos::internal::{
-    ExecutorReregisteredMessage, KillTaskMessage, ReconnectExecutorMessage, RegisterSlaveMessage,
-    ReregisterExecutorMessage, ShutdownExecutorMessage, ShutdownMessage,
+    ExecutorReregisteredMessage, KillTaskMessage, ReconcileTasksMessage, ReconnectExecutorMessage,
+    RegisterSlaveMessage, ReregisterExecutorMessage, ReregisterSlaveMessage,
+    ShutdownExecutorMessage, ShutdownMessage, SlaveReregisteredMessage,
     StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
 use proto::mesos::task_status::{Reason, Source};
@@ -421,6 +422,87 @@ fn shutdown_slave() {
 }
 
 #[test]
+fn shutdown_slave_sigusr1() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (mut executor, spec) = world.running_checkpointed(executor_task("t")).await;
+        world.slave.tell(|slave, ctx| slave.signaled(ctx, Some("root")));
+        executor.next::<ShutdownExecutorMessage>().await;
+        world.containers.end(&spec.container_id, destroyed());
+        assert_eq!(world.ended().await, Ok(()));
+        let latest = world.work_dir().join("meta/slaves/latest");
+        assert!(latest.symlink_metadata().is_err());
+    });
+}
+
+#[test]
+fn reconcile_tasks_missing_from_slave() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.running_checkpointed(executor_task("t")).await;
+        world.kill_slave().await;
+        let frameworks = world.work_dir().join("meta/slaves/S0/frameworks");
+        std::fs::remove_dir_all(frameworks).unwrap();
+        world.start_again(&[], |_| {});
+        let message = world.master.next::<ReregisterSlaveMessage>().await;
+        assert_eq!(message.tasks, []);
+        let status = proto::mesos::TaskStatus {
+            task_id: proto::mesos::TaskId { value: "t".to_owned() },
+            state: TaskState::TaskRunning.into(),
+            ..Default::default()
+        };
+        world.tell(&SlaveReregisteredMessage {
+            slave_id: message.slave.id.unwrap(),
+            reconciliations: vec![ReconcileTasksMessage {
+                framework_id: proto::mesos::FrameworkId { value: "F".to_owned() },
+                statuses: vec![status],
+            }],
+            connection: None,
+        });
+        let lost = world.update().await.status;
+        assert_eq!((lost.state(), lost.reason()), (TaskState::TaskLost, Reason::Reconciliation));
+    });
+}
+
+#[test]
+fn state_endpoint_unavailable_during_recovery() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (mut executor, spec) = world.running_checkpointed(executor_task("t")).await;
+        world.restart(&[]).await;
+        executor.next::<ReconnectExecutorMessage>().await;
+        let (head, body) = world.get_text("/state");
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+        assert_eq!(body, "Agent has not finished recovery");
+        executor.send(world.upid(), &reregistration(&spec));
+        world.reregistered().await;
+        assert_eq!(world.get("/state")["id"], "S0");
+    });
+}
+
+#[test]
+fn duplicate_terminal_update_before_ack() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (mut executor, spec) = world.running_checkpointed(executor_task("t")).await;
+        let finished = update_of(&executor, &spec, "t", (TaskState::TaskFinished, 1));
+        for _ in 0..2 {
+            executor.send(world.upid(), &finished);
+            executor.next::<StatusUpdateAcknowledgementMessage>().await;
+        }
+        let update = world.update().await;
+        world.acknowledge(&update);
+        world.settle().await;
+        assert_eq!(world.master.count::<StatusUpdateMessage>(), 0);
+        let records = world.work_dir().join(RUN).join("tasks/t/task.updates");
+        let uuid: &[u8] = &[1; 16];
+        let content = std::fs::read(records).unwrap();
+        // The update names it twice, for itself and in its status; the acknowledgement once.
+        assert_eq!(content.windows(16).filter(|window| *window == uuid).count(), 3);
+    });
+}
+
+#[test]
 fn remove_non_checkpointing_framework() {
     run(async {
         let mut world = World::registered(&[]).await;
@@ -488,10 +570,8 @@ fn gc_executor() {
 #[test]
 fn what_upstream_has_left_is_recovered() {
     run(async {
-        let flags = [
-            "--resources=cpus:4;mem:2048;disk:1000;ports:[31000-32000]",
-            "--attributes=rack:r1",
-        ];
+        let flags =
+            ["--resources=cpus:4;mem:2048;disk:1000;ports:[31000-32000]", "--attributes=rack:r1"];
         let mut world = World::start(&flags);
         world.master.next::<RegisterSlaveMessage>().await;
         world.kill_slave().await;

@@ -78,3 +78,34 @@ fn what_is_of_another_boot_is_forgotten() {
     assert!(recover(&meta, "another", true).unwrap().slave.is_none());
     assert!(recover(&meta, "boot", true).unwrap().slave.is_some());
 }
+
+#[test]
+fn checkpoint_string() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = written(folder.path());
+    assert_eq!(fs::read_to_string(meta.boot_id()).unwrap(), "boot");
+    assert_eq!(fs::read_to_string(run_of(&meta).join("pids/forked.pid")).unwrap(), "42");
+}
+
+#[test]
+fn checkpoint_protobuf_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = written(folder.path());
+    let info = fs::read(meta.slave(&"S".into()).join("slave.info")).unwrap();
+    assert_eq!(info, b"\x06\0\0\0\x0a\x04host");
+}
+
+#[test]
+fn checkpoint_repeated_protobuf_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let meta = WorkDir(folder.path().to_owned()).meta();
+    let expected = "cpus:8;mem:1024".parse::<common::resources::Resources>().unwrap();
+    let expected = expected.to_messages();
+    for resources in [expected.as_slice(), &[]] {
+        let steps = write::resources(&meta, resources);
+        steps.iter().for_each(|step| FileSystem.perform(step).unwrap());
+        assert_eq!(recover(&meta, "boot", true).unwrap().resources, resources);
+    }
+    let file = meta.resources_info();
+    assert_eq!(fs::metadata(file).unwrap().len(), 0);
+}
