@@ -5,6 +5,7 @@
 
 mod authentication;
 mod containers;
+mod full_disk;
 mod gc;
 mod http;
 mod kill;
@@ -15,3 +16,4 @@ mod registration;
 mod status_update_manager;
 mod support;
 mod tasks;
+mod upstream_files;

@@ -1,9 +1,7 @@
 //! A slave ends, and another run of it goes on with what is on the disk.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::Duration;
 
 use containerizer::LaunchSpec;
@@ -15,8 +13,6 @@ use proto::mesos::internal::{
     StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
 use proto::mesos::task_status::{Reason, Source};
-use slave::storage::{FileSystem, Step, Storage, StorageError};
-use slave::{Fatal, Parts};
 
 use crate::containers::destroyed;
 use crate::gc::gone;
@@ -62,7 +58,7 @@ fn files(root: &Path) -> BTreeSet<String> {
     found
 }
 
-fn text(world: &World, path: &str) -> String {
+pub(crate) fn text(world: &World, path: &str) -> String {
     std::fs::read_to_string(world.work_dir().join(path)).unwrap()
 }
 
@@ -563,133 +559,5 @@ fn gc_executor() {
         for path in &paths {
             gone(path).await;
         }
-    });
-}
-
-/// What upstream's slave has left when it was killed: a task that ran, and one that had ended.
-#[test]
-fn what_upstream_has_left_is_recovered() {
-    run(async {
-        let flags =
-            ["--resources=cpus:4;mem:2048;disk:1000;ports:[31000-32000]", "--attributes=rack:r1"];
-        let mut world = World::start(&flags);
-        world.master.next::<RegisterSlaveMessage>().await;
-        world.kill_slave().await;
-        unpack_sample(&world.work_dir());
-        let boot_id = text(&world, "meta/boot_id");
-        let work_dir = world.work_dir();
-        world.start_again(&flags, |parts| {
-            // Real containers: those of the recording have ended long ago.
-            let config = containerizer::config::Config { work_dir, ..Default::default() };
-            parts.containerizer = containerizer::create(config).unwrap();
-            parts.boot_id = boot_id;
-        });
-        let message = world.reregistered().await;
-        let slave_id = "c7a17197-f7c5-4e00-a8ec-565a792f057a-S0";
-        assert_eq!(message.slave.id.unwrap().value, slave_id);
-        let tasks: Vec<_> = message.tasks.iter().map(|task| task.task_id.value.as_str()).collect();
-        assert_eq!(tasks, ["recorded-task"]);
-        assert_eq!(message.completed_frameworks.len(), 1);
-        let completed = &message.completed_frameworks[0].tasks[0];
-        assert_eq!(completed.task_id.value, "short-task");
-        assert_eq!(completed.state(), TaskState::TaskFinished);
-        let failed = world.update().await;
-        assert_eq!(failed.status.task_id.value, "recorded-task");
-        assert_eq!(failed.status.state(), TaskState::TaskFailed);
-        assert_eq!(failed.status.reason(), Reason::ExecutorTerminated);
-        assert_eq!(failed.status.message(), "Executor terminated");
-        world.acknowledge(&failed);
-    });
-}
-
-fn unpack_sample(work_dir: &Path) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-    let archive = std::fs::File::open(golden.join("slave-work-dir.tar.gz")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    tar::Archive::new(flate2::read::GzDecoder::new(archive)).unpack(folder.path()).unwrap();
-    for name in ["meta", "slaves"] {
-        // What this slave has done so far is of no interest.
-        let _ = std::fs::remove_dir_all(work_dir.join(name));
-        std::fs::rename(folder.path().join("slave").join(name), work_dir.join(name)).unwrap();
-    }
-}
-
-/// A disk on which nothing can be added to files while it is full.
-struct FullDisk(Arc<AtomicBool>);
-
-impl Storage for FullDisk {
-    fn perform(&self, step: &Step) -> Result<(), StorageError> {
-        if self.0.load(Ordering::SeqCst) && matches!(step, Step::Append { .. } | Step::Write { .. })
-        {
-            let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-            return Err(StorageError::new(step, &error));
-        }
-        FileSystem.perform(step)
-    }
-}
-
-/// A slave on a disk that is full when the flag says so.
-async fn on_full_disk() -> (World, Arc<AtomicBool>) {
-    let is_full = Arc::new(AtomicBool::new(false));
-    let storage = Arc::new(FullDisk(is_full.clone()));
-    let world = World::start_with(&[], |parts: &mut Parts| parts.storage = storage);
-    let world = world.register_slave().await;
-    world.settle().await;
-    (world, is_full)
-}
-
-#[test]
-fn updates_wait_for_a_full_disk_and_are_not_lost() {
-    run(async {
-        let (mut world, is_full) = on_full_disk().await;
-        let (mut executor, spec) = world.running_checkpointed(executor_task("t")).await;
-        world.runtime.clock().pause();
-        is_full.store(true, Ordering::SeqCst);
-        for (state, uuid) in [(TaskState::TaskRunning, 1), (TaskState::TaskFinished, 2)] {
-            executor.send(world.upid(), &update_of(&executor, &spec, "t", (state, uuid)));
-        }
-        world.settle().await;
-        assert_eq!(executor.count::<StatusUpdateAcknowledgementMessage>(), 0);
-        assert_eq!(world.master.count::<StatusUpdateMessage>(), 0);
-        is_full.store(false, Ordering::SeqCst);
-        world.runtime.clock().advance(Duration::from_secs(1));
-        for uuid in [1, 2] {
-            let acknowledged = executor.next::<StatusUpdateAcknowledgementMessage>().await;
-            assert_eq!(acknowledged.uuid, vec![uuid; 16]);
-            let update = world.update().await;
-            assert_eq!(update.uuid.clone().unwrap(), vec![uuid; 16]);
-            world.acknowledge(&update);
-        }
-    });
-}
-
-#[test]
-fn tasks_are_not_launched_on_a_full_disk() {
-    run(async {
-        let (mut world, is_full) = on_full_disk().await;
-        world.runtime.clock().pause();
-        is_full.store(true, Ordering::SeqCst);
-        world.tell(&checkpointed(executor_task("t")));
-        world.settle().await;
-        is_full.store(false, Ordering::SeqCst);
-        world.runtime.clock().advance(Duration::from_secs(1));
-        let update = world.update().await.status;
-        assert!(update.message().contains("Failed to write"), "{update:?}");
-        assert!(world.launches.try_recv().is_err());
-    });
-}
-
-#[test]
-fn a_slave_that_cannot_be_recovered_does_not_register() {
-    run(async {
-        let (mut world, is_full) = on_full_disk().await;
-        world.kill_slave().await;
-        is_full.store(true, Ordering::SeqCst);
-        world.start_again(&[], |parts| parts.storage = Arc::new(FullDisk(is_full)));
-        let fatal = world.ended().await.unwrap_err();
-        assert!(matches!(fatal, Fatal::Checkpoint(_)), "{fatal}");
-        let path: PathBuf = world.work_dir().join("meta/boot_id.new");
-        let expected = format!("Failed to checkpoint: Failed to write '{}': ", path.display());
-        assert!(fatal.to_string().starts_with(&expected), "{fatal}");
     });
 }
