@@ -38,6 +38,7 @@ fn registers_again_until_it_is_answered() {
     run(async {
         let mut world = World::start(&["--registration_backoff_factor=1secs"]);
         world.runtime.clock().pause();
+        world.recovered().await;
         for _ in 0..20 {
             world.runtime.clock().advance(Duration::from_secs(60));
             world.settle().await;

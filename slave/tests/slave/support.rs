@@ -114,6 +114,13 @@ impl Peer {
         }
     }
 
+    /// Forgets the messages of a type that have come and were not asked for.
+    pub(crate) fn forget<M: prost::Name>(&mut self) {
+        self.count::<M>();
+        let name = M::full_name();
+        self.waiting.retain(|(heard, _)| *heard != name);
+    }
+
     /// How many messages of a type have come and were not asked for.
     pub(crate) fn count<M: prost::Name>(&mut self) -> usize {
         while let Ok(heard) = self.heard.try_recv() {
@@ -202,6 +209,19 @@ impl World {
         self.settle().await;
         self.slave.terminate(Inject::Front);
         self.ended().await.unwrap();
+        // It may have asked more than once.
+        self.master.forget::<RegisterSlaveMessage>();
+        self.master.forget::<ReregisterSlaveMessage>();
+    }
+
+    /// Waits until the slave has recovered, and looks for its master.
+    pub(crate) async fn recovered(&self) {
+        let recovered = async {
+            while self.get_text("/state").0.starts_with("HTTP/1.1 503") {
+                self.runtime.settle().await;
+            }
+        };
+        soon("the end of recovery", recovered).await;
     }
 
     /// Another run of the slave begins on the same disk, with other parts if `change` says so.
