@@ -3,6 +3,9 @@
 //! Called by `client`. Reading and writing are two halves of one task; what both need to know is
 //! in [`Shared`].
 //!
+//! Neither awc nor hyper serves here: neither sends a request before the answer to the one before
+//! it is there, nor is a connection something that one can hold, share and see the end of.
+//!
 //! Upstream: `process::http::Connection`, `internal::ConnectionProcess`.
 
 use std::collections::VecDeque;
