@@ -87,7 +87,7 @@ impl PeerVerifier {
         leaf: &CertificateDer<'_>,
         between: &[CertificateDer<'_>],
         now: UnixTime,
-        is_signed: impl FnOnce(&Chains) -> Result<(), Error>,
+        verify_chain: impl FnOnce(&Chains) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let Some(chains) = &self.chains else { return Ok(()) };
         let checked = if between.len() > chains.depth {
@@ -95,7 +95,7 @@ impl PeerVerifier {
         } else if chains.trust.certificates.iter().any(|trusted| trusted == leaf) {
             is_valid_at(leaf, now)
         } else {
-            is_signed(chains)
+            verify_chain(chains)
         };
         checked.inspect_err(|error| warn(leaf, error))
     }

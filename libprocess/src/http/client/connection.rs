@@ -199,7 +199,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<Owed> {
+    fn take_owed(&self) -> Option<Owed> {
         self.state.lock().owed.pop_front()
     }
 
@@ -208,7 +208,7 @@ impl Shared {
     }
 
     /// The answer that has come is the last one: those behind it fail.
-    fn is_last_answer(&self) {
+    fn end_pipeline(&self) {
         let mut state = self.state.lock();
         state.is_last_sent = true;
         for owed in state.owed.drain(..) {
@@ -379,7 +379,7 @@ async fn take_items(
     while let Some(item) = decoder.decode(expected(shared))? {
         match item {
             Item::Head(head) => {
-                let owed = shared.next().ok_or(ClientError::Unexpected)?;
+                let owed = shared.take_owed().ok_or(ClientError::Unexpected)?;
                 *coming = Some(Coming::begin(head, owed));
             }
             Item::Data(data) => {
@@ -392,7 +392,7 @@ async fn take_items(
                 let is_last = done.is_last;
                 done.finish();
                 if is_last {
-                    shared.is_last_answer();
+                    shared.end_pipeline();
                     return Err(ClientError::Disconnected);
                 }
             }
