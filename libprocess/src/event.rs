@@ -162,7 +162,8 @@ pub(crate) enum Event<P: Process> {
     Message(Message),
     /// With the type of the closure, as a name for it.
     Dispatch(&'static str, Thunk<P>),
-    Http(HttpEvent),
+    /// Boxed, because it is several times as large as the others, which are copied often.
+    Http(Box<HttpEvent>),
     Exited(Upid),
     Terminate,
 }
@@ -170,7 +171,7 @@ pub(crate) enum Event<P: Process> {
 /// What can be put into a mailbox without knowing the actor's type.
 pub(crate) enum Untyped {
     Message(Message),
-    Http(HttpEvent),
+    Http(Box<HttpEvent>),
     Exited(Upid),
 }
 
@@ -201,7 +202,8 @@ impl<P: Process> Event<P> {
         match self {
             Event::Message(message) => message.record(Kind::Message, to),
             Event::Dispatch(name, _) => Record::new(Kind::Call, nobody, to, Name::of_static(name)),
-            Event::Http(HttpEvent { request, .. }) => {
+            Event::Http(event) => {
+                let request = &event.request;
                 let name = format!("{} {}", request.method, request.path).into();
                 let client = match request.client {
                     Some(SocketAddr::V4(client)) => Upid::new("", client.into()),
@@ -231,5 +233,20 @@ impl<P: Process> Event<P> {
             Event::Exited(_) => Summary::Exited,
             Event::Terminate => Summary::Terminate,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Anyone;
+
+    impl Process for Anyone {}
+
+    #[test]
+    fn an_event_is_no_larger_than_a_message() {
+        assert!(size_of::<Event<Anyone>>() <= size_of::<Message>() + size_of::<usize>());
+        assert!(size_of::<Message>() <= 96);
     }
 }

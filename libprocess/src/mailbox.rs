@@ -267,9 +267,9 @@ impl<P: Process> Cell<P> {
     fn refuse(&self, mail: Mail<P>) {
         crate::vlog!(2, "Dropping event for process {}", self.upid);
         self.tracer.lose(mail.record, Outcome::Ended);
-        if let Event::Http(HttpEvent { responder, .. }) = mail.event {
+        if let Event::Http(event) = mail.event {
             // The client may be gone as well.
-            let _ = responder.send(Response::internal_server_error());
+            let _ = event.responder.send(Response::internal_server_error());
         }
     }
 
@@ -287,7 +287,8 @@ impl<P: Process> Cell<P> {
                 call(process, ctx);
                 name
             }
-            Event::Http(HttpEvent { request, responder }) => {
+            Event::Http(event) => {
+                let HttpEvent { request, responder } = *event;
                 crate::vlog!(
                     1,
                     "Handling HTTP event for process '{}' with path: '{}'",

@@ -32,7 +32,7 @@ impl Runtime {
                 return refusal;
             }
             let _working = self.cause_of(&request).map(cause::enter);
-            cell.deliver(Untyped::Http(HttpEvent { request, responder }));
+            cell.deliver(Untyped::Http(Box::new(HttpEvent { request, responder })));
         }
         // A handler that drops the request without a word has failed.
         response.await.unwrap_or_else(|_| Response::service_unavailable())
