@@ -15,3 +15,4 @@ mod tls;
 
 mod logs;
 mod surface;
+mod trace;

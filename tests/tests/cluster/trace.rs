@@ -1,0 +1,174 @@
+//! The actor trace of one task, from the offer to its end, across master, slave, scheduler and
+//! executor, as whoever debugs a cluster gets it: as JSON with each hop's cause, and as a page.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+
+use bytes::Bytes;
+use executor::{Executor, ExecutorDriver};
+use proto::mesos::{
+    ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, MasterInfo, Offer, OfferId, SlaveId,
+    SlaveInfo, TaskId, TaskInfo, TaskState, TaskStatus,
+};
+use sched::driver::{Leader, Options, Scheduler, SchedulerDriver};
+use serde_json::Value;
+use tests::cluster::Cluster;
+use tests::daemon::PATIENCE;
+use tests::fakes::scheduler::framework;
+use tests::make::executor_task;
+use tests::{http, needs};
+
+/// Runs a task by saying so, and its end at once.
+struct Quick;
+
+impl Executor for Quick {
+    fn launch_task(&mut self, driver: &ExecutorDriver, task: TaskInfo) {
+        for state in [TaskState::TaskRunning, TaskState::TaskFinished] {
+            let task_id = task.task_id.clone();
+            let status = TaskStatus { task_id, state: state.into(), ..TaskStatus::default() };
+            driver.send_status_update(status);
+        }
+    }
+
+    fn shutdown(&mut self, driver: &ExecutorDriver) {
+        driver.stop();
+    }
+
+    fn registered(
+        &mut self,
+        _: &ExecutorDriver,
+        _: ExecutorInfo,
+        _: FrameworkInfo,
+        _: SlaveInfo,
+    ) {
+    }
+    fn reregistered(&mut self, _: &ExecutorDriver, _: SlaveInfo) {}
+    fn disconnected(&mut self, _: &ExecutorDriver) {}
+    fn kill_task(&mut self, _: &ExecutorDriver, _: TaskId) {}
+    fn framework_message(&mut self, _: &ExecutorDriver, _: Bytes) {}
+    fn error(&mut self, _: &ExecutorDriver, _: &str) {}
+}
+
+/// Not a test of its own: the executor that the slave starts.
+#[test]
+fn executor_program() {
+    let variables: Vec<_> = std::env::vars().collect();
+    if variables.iter().any(|(name, _)| name == "MESOS_EXECUTOR_ID") {
+        ExecutorDriver::new(Quick, &variables).expect("the slave says all").run();
+    }
+}
+
+/// Launches one task on the first offer, and tells when it has ended.
+struct Once {
+    executor: String,
+    task: Option<&'static str>,
+    ended: Sender<()>,
+}
+
+impl Scheduler for Once {
+    fn resource_offers(&mut self, driver: &SchedulerDriver, offers: Vec<Offer>) {
+        let Some(task) = self.task.take() else { return };
+        let task = executor_task(task, &offers[0], "quick", &self.executor);
+        let offers = vec![offers[0].id.clone()];
+        driver.launch_tasks(offers, vec![task], None);
+    }
+
+    fn status_update(&mut self, _: &SchedulerDriver, status: TaskStatus) {
+        if status.state() == TaskState::TaskFinished {
+            self.ended.send(()).expect("the test waits");
+        }
+    }
+
+    fn registered(&mut self, _: &SchedulerDriver, _: FrameworkId, _: MasterInfo) {}
+    fn reregistered(&mut self, _: &SchedulerDriver, _: MasterInfo) {}
+    fn disconnected(&mut self, _: &SchedulerDriver) {}
+    fn offer_rescinded(&mut self, _: &SchedulerDriver, _: OfferId) {}
+    fn framework_message(&mut self, _: &SchedulerDriver, _: ExecutorId, _: SlaveId, _: Bytes) {}
+    fn slave_lost(&mut self, _: &SchedulerDriver, _: SlaveId) {}
+    fn executor_lost(&mut self, _: &SchedulerDriver, _: ExecutorId, _: SlaveId, _: i32) {}
+    fn error(&mut self, _: &SchedulerDriver, why: &str) {
+        panic!("{why}");
+    }
+}
+
+/// The messages that an event goes back to, the last one first: `name to actor`.
+fn messages(events: &BTreeMap<&str, &Value>, last: &Value) -> Vec<String> {
+    let cause = |event: &&Value| events.get(event["args"]["cause"].as_str()?).copied();
+    let history = std::iter::successors(Some(last), cause);
+    let arrived = history.filter(|event| event["cat"] == "message");
+    let shown = arrived.map(|event| {
+        let name = event["name"].as_str().expect("a name").rsplit('.').next().expect("a part");
+        let to = event["args"]["to"].as_str().expect("an actor");
+        let actor = to.split(['-', '(', '@']).next().expect("a part");
+        format!("{name} to {actor}")
+    });
+    shown.collect()
+}
+
+#[test]
+fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
+    let cluster = Cluster::start();
+    assert_eq!(http::get(cluster.address(), "/__trace__/start").0, 200);
+    let _slave = cluster.slave().start();
+    let program = std::env::current_exe().expect("a test knows its own path");
+    let executor = format!("exec {} --exact trace::executor_program --nocapture", program.display());
+    let (tell, ended) = channel();
+    let scheduler = Once { executor, task: Some("traced"), ended: tell };
+    let leader = Leader::At(cluster.address().to_owned());
+    let options = Options::new(framework(PATIENCE), leader);
+    let variables = [("LIBPROCESS_IP".to_owned(), "127.0.0.1".to_owned())];
+    let driver = SchedulerDriver::new(scheduler, options, &variables).expect("a driver");
+    driver.start();
+    ended.recv_timeout(PATIENCE).expect("the task ends");
+
+    let export = "/__trace__/export?merge=peers&format=";
+    let document = http::get_json(cluster.address(), &format!("{export}chrome"));
+    let notes = document["otherData"]["notes"].as_array().expect("notes");
+    assert!(notes.is_empty(), "{notes:?}");
+    let slices = document["traceEvents"].as_array().expect("events").iter();
+    let slices = slices.filter(|event| event["ph"] == "X");
+    let events: BTreeMap<&str, &Value> =
+        slices.map(|event| (event["args"]["id"].as_str().expect("an id"), event)).collect();
+    let is_update = |event: &&&Value| {
+        event["name"] == "mesos.internal.StatusUpdateMessage"
+            && event["args"]["to"].as_str().is_some_and(|to| to.starts_with("scheduler-"))
+    };
+    let mut updates: Vec<_> = events.values().filter(is_update).collect();
+    updates.sort_by_key(|event| event["args"]["began_nanos"].as_u64());
+    assert_eq!(updates.len(), 2, "running and finished");
+    let hops = [
+        "StatusUpdateMessage to scheduler",
+        "StatusUpdateMessage to master",
+        "StatusUpdateMessage to slave",
+        "RunTaskMessage to executor",
+        "RegisterExecutorMessage to slave",
+        "RunTaskMessage to slave",
+        "Call to master",
+        "ResourceOffersMessage to scheduler",
+    ];
+    let history = messages(&events, updates[0]);
+    assert!(history.len() >= hops.len() && history[..hops.len()] == hops, "{history:#?}");
+
+    let (_, page) = http::get(cluster.address(), &format!("{export}html"));
+    look_at(&page, cluster.folder());
+    driver.stop();
+}
+
+/// Opens the page in a browser, which draws the history of the task's end.
+fn look_at(page: &str, folder: &Path) {
+    let test = "a_task_is_traced_from_its_offer_to_its_end_across_all_processes (its page)";
+    let Some(browser) = needs::program("chromium", test) else { return };
+    let path = folder.join("trace.html");
+    std::fs::write(&path, page).expect("a file");
+    let mut command = Command::new(browser);
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1600,1000"]);
+    command.arg(format!("--user-data-dir={}", folder.join("browser").display())).arg("--dump-dom");
+    command.arg(format!("file://{}#pick=StatusUpdateMessage&history", path.display()));
+    let output = command.stderr(Stdio::null()).output().expect("the browser starts");
+    let document = String::from_utf8(output.stdout).expect("text");
+    for shown in [">master<", ">slave(1)<", ">executor(1)<", ">RunTaskMessage<", "How it came to"] {
+        assert!(document.contains(shown), "{shown} in {document}");
+    }
+}
