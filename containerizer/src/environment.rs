@@ -42,6 +42,9 @@ pub fn executor_environment(spec: &LaunchSpec, config: &Config) -> BTreeMap<Stri
     let endpoint = spec.slave_pid.rsplit('@').next().unwrap_or_default();
     set("MESOS_AGENT_ENDPOINT", endpoint.to_owned());
     set("MESOS_CHECKPOINT", if spec.checkpoint.is_some() { "1" } else { "0" }.into());
+    if let Some(cause) = &spec.cause {
+        set("LIBPROCESS_CAUSE", cause.clone());
+    }
     let grace_period = duration::display(config.executor_shutdown_grace_period).to_string();
     set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", grace_period);
     if spec.checkpoint.is_some() {

@@ -53,6 +53,9 @@ pub struct LaunchSpec {
     pub slave_id: SlaveId,
     /// The slave's pid: `slave(1)@ip:port`.
     pub slave_pid: String,
+    /// What makes the actor trace go on in the executor, as
+    /// [`libprocess::Runtime::cause_for_child`] gives it.
+    pub cause: Option<String>,
     /// Keeps what another run of the slave needs to find the container, if the framework
     /// checkpoints.
     pub checkpoint: Option<Checkpoint>,

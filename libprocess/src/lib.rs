@@ -35,7 +35,7 @@ mod reap;
 pub mod subprocess;
 
 pub mod simulation;
-pub(crate) mod trace;
+pub mod trace;
 
 pub mod testing;
 

@@ -156,7 +156,7 @@ impl Runtime {
             engine,
             outgoing: OnceLock::new(),
             traffic: Arc::default(),
-            tracer: Arc::new(Tracer::new(config.workers(), config.slow_handler())),
+            tracer: Arc::new(Tracer::new(config)),
         };
         let runtime = Runtime { inner: Arc::new(inner) };
         // The only call that sets it, on a runtime nobody else has yet.
@@ -262,6 +262,12 @@ impl Runtime {
     pub(crate) fn lose(&self, message: &Message, to: &Upid, why: Outcome, cause: EventId) {
         let record = self.tracer().note(cause, || message.record(Kind::Message, to));
         self.tracer().lose(record, why);
+    }
+
+    /// What a program that is about to be started is to find as `LIBPROCESS_CAUSE`, so that the
+    /// trace goes on there; nothing if none is being taken.
+    pub fn cause_for_child(&self) -> Option<String> {
+        self.tracer().passed_by(cause::current()).map(|passed| passed.to_string())
     }
 
     pub(crate) fn tracer(&self) -> &Arc<Tracer> {

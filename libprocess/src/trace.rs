@@ -23,14 +23,18 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub(crate) use cause::{EventId, Passed};
+pub use cause::{EventId, Passed};
 pub(crate) use meter::Meter;
 pub(crate) use record::{Kind, Outcome, Record};
 
 use crate::pid::Upid;
+use crate::runtime::config::Config;
 
 /// How long a handler may take before it is logged, unless the configuration says otherwise.
 pub(crate) const SLOW_HANDLER: Duration = Duration::from_secs(1);
+
+/// Where a process finds the event that has started it.
+pub(crate) const CAUSE_VARIABLE: &str = "LIBPROCESS_CAUSE";
 
 /// How many events a runtime keeps, unless `start` says otherwise.
 const RECORDS: usize = 65_536;
@@ -48,6 +52,9 @@ type Ring = VecDeque<Box<Record>>;
 
 /// The trace of a runtime. See the module.
 pub(crate) struct Tracer {
+    /// The event of another process that has started this one: the cause of what actors here do
+    /// for no other reason.
+    root: EventId,
     /// Until when all events are recorded, on the fine clock; 0 when they are not.
     until: AtomicU64,
     /// The same in seconds since the epoch, for other processes.
@@ -63,21 +70,23 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    /// For a runtime with so many workers, where a handler that takes longer than `slow` is
-    /// logged.
-    pub(crate) fn new(workers: usize, slow: Duration) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         // One more for the thread of the sockets, and one for whoever else sends.
-        let rings: Box<[_]> = (0..workers + 2).map(|_| Mutex::default()).collect();
-        Self {
+        let rings: Box<[_]> = (0..config.workers() + 2).map(|_| Mutex::default()).collect();
+        let mut tracer = Self {
+            root: EventId::NONE,
             until: AtomicU64::new(0),
             until_unix: AtomicU64::new(0),
             heeded_until_unix: AtomicU64::new(0),
             records_per_ring: AtomicUsize::new(RECORDS / rings.len()),
             rings,
-            slow_nanos: u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX),
+            slow_nanos: u64::try_from(config.slow_handler().as_nanos()).unwrap_or(u64::MAX),
             coarse_step: ticks::coarse_step(),
             slow_logged: Mutex::default(),
-        }
+        };
+        let passed = config.cause.as_ref().and_then(|cause| Passed::parse(cause.as_bytes()));
+        tracer.root = passed.map_or(EventId::NONE, |passed| tracer.heed(passed));
+        tracer
     }
 
     /// Forgets what was recorded and records all events for so long, and at most so many.
@@ -140,7 +149,9 @@ impl Tracer {
             self.stop();
         }
         let mut record = Box::new(make());
-        (record.id, record.cause) = (EventId::fresh(), cause);
+        let is_own = matches!(record.kind, Kind::Spawn | Kind::Call | Kind::Send);
+        record.id = EventId::fresh();
+        record.cause = if cause.is_none() && is_own { self.root } else { cause };
         (record.queued, record.began, record.ended) = (now, now, now);
         Some(record)
     }

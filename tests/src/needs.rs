@@ -31,7 +31,8 @@ pub fn python_with(client: &str, test: &str) -> Option<PathBuf> {
 /// The path of an installed program; `None`, said aloud, if it is not there.
 pub fn program(name: &str, test: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|p| p.exists());
+    let found =
+        std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|p| p.exists());
     if found.is_none() {
         skip(test, name);
     }

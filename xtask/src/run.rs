@@ -31,7 +31,7 @@ pub(crate) fn binary(arguments: &[String]) -> io::Result<bool> {
 }
 
 /// What the one program `libprocess/benches/load` measures.
-const LOADS: [&str; 4] = ["ping-pong", "links", "spawn", "soak"];
+const LOADS: [&str; 5] = ["ping-pong", "links", "spawn", "trace", "soak"];
 
 /// A `[[bench]]` target of any crate, or a load on libprocess, by its name.
 pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {

@@ -25,6 +25,7 @@ fn spec() -> LaunchSpec {
         user: None,
         slave_id: "m-S0".into(),
         slave_pid: "slave(1)@127.0.0.1:5051".into(),
+        cause: None,
         checkpoint: None,
     }
 }
@@ -67,6 +68,13 @@ fn checkpointing_frameworks_learn_how_long_to_wait() {
         ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"),
     ];
     check(&spec, &Config::default(), &more);
+}
+
+#[test]
+fn a_trace_goes_on_in_the_executor() {
+    let cause = "00c0ffee00000001;until=1796304599";
+    let spec = LaunchSpec { cause: Some(cause.to_owned()), ..spec() };
+    check(&spec, &Config::default(), &[("LIBPROCESS_CAUSE", cause)]);
 }
 
 #[test]

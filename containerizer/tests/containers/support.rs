@@ -79,6 +79,7 @@ impl Host {
             user: None,
             slave_id: "slave".into(),
             slave_pid: "slave(1)@127.0.0.1:5051".into(),
+            cause: None,
             checkpoint: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Loads on whole runtimes, one of which is named on the command line; each prints its figures as
-//! `<figure>: <number>`. Run by `cargo xtask bench ping-pong`, `links`, `spawn` and `soak`.
+//! `<figure>: <number>`. Run by `cargo xtask bench ping-pong`, `links`, `spawn`,
+//! `trace` and `soak`.
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 mod links;
@@ -7,6 +8,7 @@ mod ping_pong;
 mod remote;
 mod soak;
 mod spawn;
+mod trace;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +19,8 @@ fn main() {
         links::run();
     } else if is_asked_for("spawn") {
         spawn::run();
+    } else if is_asked_for("trace") {
+        trace::run();
     } else if is_asked_for("soak") {
         let seconds = arguments.iter().find_map(|argument| argument.parse().ok());
         soak::run(seconds.unwrap_or(60));

@@ -29,7 +29,7 @@ use crate::net::stream::Stream;
 use crate::pid::{Parsed, Upid};
 use crate::runtime::engine::Pace;
 use crate::runtime::{Runtime, WeakRuntime};
-use crate::trace::{EventId, Outcome, Passed};
+use crate::trace::{EventId, Outcome};
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
 use crate::wire::encode::{self, Answer, Length};
 
@@ -218,8 +218,7 @@ impl Connection {
     fn handle_message(&mut self, message: Decoded, from: Upid, mail: &mut Mail) {
         let Some(runtime) = self.runtime.upgrade() else { return };
         let Decoded { name, body, reply, .. } = message;
-        let passed = message.cause.as_deref().and_then(|cause| Passed::parse(cause.as_bytes()));
-        let cause = passed.map_or(EventId::NONE, |passed| runtime.tracer().heed(passed));
+        let cause = message.cause.map_or(EventId::NONE, |passed| runtime.tracer().heed(passed));
         let to = Upid::new(message.to_id, runtime.address());
         crate::vlog!(2, "Parsed message name '{name}' for {to} from {from}");
         let message = Message { from, name: name.into(), body };

@@ -52,6 +52,10 @@ pub struct Config {
     /// How long a handler may take before that is logged; a second if absent.
     /// `LIBPROCESS_SLOW_HANDLER`, a duration; upstream has nothing like it.
     pub slow_handler: Option<Duration>,
+    /// The event of another process that has started this one, as
+    /// [`crate::Runtime::cause_for_child`] gave it there. `LIBPROCESS_CAUSE`; upstream has
+    /// nothing like it.
+    pub cause: Option<String>,
     /// What `/version` says of the build, as JSON members: name to value.
     pub version: Vec<(String, serde_json::Value)>,
 }
@@ -172,6 +176,7 @@ impl Config {
                     .map_err(|reason| ConfigError::SnapshotRate { value, reason })?,
             },
             tls: Settings::from_environment(&get)?,
+            cause: get(trace::CAUSE_VARIABLE),
             slow_handler: parse_slow_handler(get("LIBPROCESS_SLOW_HANDLER"))?,
             enable_profiler: get("LIBPROCESS_ENABLE_PROFILER").as_deref() == Some("1"),
             ..Self::default()

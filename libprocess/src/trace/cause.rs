@@ -12,7 +12,7 @@ use crate::trace::Outcome;
 
 /// The name of an event, unlike that of any other in any process; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct EventId(u64);
+pub struct EventId(u64);
 
 impl EventId {
     /// No event, or one that was not recorded.
@@ -52,9 +52,11 @@ impl FromStr for EventId {
 /// What goes with a message to another process: the event that sent it, and until when it is to
 /// be traced, in seconds since the epoch. As text `00c0ffee00000001;until=1796304599`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Passed {
-    pub(crate) event: EventId,
-    pub(crate) until: u64,
+pub struct Passed {
+    /// The event.
+    pub event: EventId,
+    /// The moment, in seconds since the epoch.
+    pub until: u64,
 }
 
 /// The field of a message's head that carries [`Passed`]. Whoever does not know it skips it.

@@ -23,6 +23,7 @@ use super::head::{Head, RequestLine};
 use super::memo::{Found, Memo};
 use super::percent::{self, MalformedEscape};
 use crate::pid::{Parsed, Upid};
+use crate::trace::Passed;
 
 /// The longest head, and the longest sum of trailers. Upstream: `HTTP_MAX_HEADER_SIZE`.
 pub const MAX_HEAD_BYTES: usize = 80 * 1024;
@@ -67,7 +68,7 @@ pub struct Message {
     /// The payload.
     pub body: Bytes,
     /// The event that sent it, as stated; upstream never says.
-    pub cause: Option<Box<str>>,
+    pub cause: Option<Passed>,
     /// What the sender wants to hear.
     pub reply: Reply,
 }
@@ -329,7 +330,7 @@ fn read_message(sender: &Sender<'_>, path: &[u8], keep_alive: bool) -> Result<It
         to_id: String::from_utf8_lossy(&to_id).into(),
         name: String::from_utf8_lossy(name).into(),
         from: sender.pid(),
-        cause: sender.libprocess_cause.map(|cause| text(cause).into()),
+        cause: sender.libprocess_cause.and_then(Passed::parse),
         body: Bytes::new(),
         reply: sender.reply(keep_alive),
     }))

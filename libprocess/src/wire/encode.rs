@@ -24,7 +24,7 @@ pub fn encode_message(to: &Upid, name: &str, from: &Upid, body: &[u8], out: &mut
 
 /// Appends the beginning of a message: fields may follow ([`encode_field`]), then its body
 /// ([`encode_message_body`]).
-pub fn encode_message_head(to: &Upid, name: &str, from: &Upid, out: &mut BytesMut) {
+pub(crate) fn encode_message_head(to: &Upid, name: &str, from: &Upid, out: &mut BytesMut) {
     const FIXED_BYTES: usize = 256;
     out.reserve(FIXED_BYTES + to.id.len() + name.len() + 2 * from.id.len());
     // An empty id would leave two slashes.
@@ -44,7 +44,7 @@ pub(crate) fn encode_field(name: &str, value: &dyn fmt::Display, out: &mut Bytes
 }
 
 /// Appends the rest of a message: its body, if any, as one chunk.
-pub fn encode_message_body(body: &[u8], out: &mut BytesMut) {
+pub(crate) fn encode_message_body(body: &[u8], out: &mut BytesMut) {
     if body.is_empty() {
         out.put_slice(b"\r\n");
         return;

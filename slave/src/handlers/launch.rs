@@ -65,6 +65,7 @@ impl Slave {
             user: user.clone(),
             slave_id,
             slave_pid: ctx.upid().to_string(),
+            cause: ctx.runtime().cause_for_child(),
             checkpoint: None,
         };
         let mut executor = Executor::new(run.clone(), info.clone(), kind, directory);

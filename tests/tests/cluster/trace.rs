@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 
 use bytes::Bytes;
+use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId, TaskId};
 use executor::{Executor, ExecutorDriver};
 use proto::mesos::{
-    ExecutorId, ExecutorInfo, FrameworkId, FrameworkInfo, MasterInfo, Offer, OfferId, SlaveId,
-    SlaveInfo, TaskId, TaskInfo, TaskState, TaskStatus,
+    ExecutorInfo, Filters, FrameworkInfo, MasterInfo, Offer, SlaveInfo, TaskInfo, TaskState,
+    TaskStatus,
 };
 use sched::driver::{Leader, Options, Scheduler, SchedulerDriver};
 use serde_json::Value;
@@ -36,14 +37,7 @@ impl Executor for Quick {
         driver.stop();
     }
 
-    fn registered(
-        &mut self,
-        _: &ExecutorDriver,
-        _: ExecutorInfo,
-        _: FrameworkInfo,
-        _: SlaveInfo,
-    ) {
-    }
+    fn registered(&mut self, _: &ExecutorDriver, _: ExecutorInfo, _: FrameworkInfo, _: SlaveInfo) {}
     fn reregistered(&mut self, _: &ExecutorDriver, _: SlaveInfo) {}
     fn disconnected(&mut self, _: &ExecutorDriver) {}
     fn kill_task(&mut self, _: &ExecutorDriver, _: TaskId) {}
@@ -71,8 +65,7 @@ impl Scheduler for Once {
     fn resource_offers(&mut self, driver: &SchedulerDriver, offers: Vec<Offer>) {
         let Some(task) = self.task.take() else { return };
         let task = executor_task(task, &offers[0], "quick", &self.executor);
-        let offers = vec![offers[0].id.clone()];
-        driver.launch_tasks(offers, vec![task], None);
+        driver.launch_tasks(&[OfferId::from(&offers[0].id)], vec![task], Filters::default());
     }
 
     fn status_update(&mut self, _: &SchedulerDriver, status: TaskStatus) {
@@ -113,7 +106,8 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
     assert_eq!(http::get(cluster.address(), "/__trace__/start").0, 200);
     let _slave = cluster.slave().start();
     let program = std::env::current_exe().expect("a test knows its own path");
-    let executor = format!("exec {} --exact trace::executor_program --nocapture", program.display());
+    let executor =
+        format!("exec {} --exact trace::executor_program --nocapture", program.display());
     let (tell, ended) = channel();
     let scheduler = Once { executor, task: Some("traced"), ended: tell };
     let leader = Leader::At(cluster.address().to_owned());
@@ -133,12 +127,13 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
         slices.map(|event| (event["args"]["id"].as_str().expect("an id"), event)).collect();
     let is_update = |event: &&&Value| {
         event["name"] == "mesos.internal.StatusUpdateMessage"
+            && event["cat"] == "message"
             && event["args"]["to"].as_str().is_some_and(|to| to.starts_with("scheduler-"))
     };
     let mut updates: Vec<_> = events.values().filter(is_update).collect();
     updates.sort_by_key(|event| event["args"]["began_nanos"].as_u64());
     assert_eq!(updates.len(), 2, "running and finished");
-    let hops = [
+    let running = [
         "StatusUpdateMessage to scheduler",
         "StatusUpdateMessage to master",
         "StatusUpdateMessage to slave",
@@ -148,8 +143,16 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
         "Call to master",
         "ResourceOffersMessage to scheduler",
     ];
-    let history = messages(&events, updates[0]);
-    assert!(history.len() >= hops.len() && history[..hops.len()] == hops, "{history:#?}");
+    assert_eq!(messages(&events, updates[0])[..running.len()], running);
+    // The slave sends the next update when the one before is acknowledged.
+    let finished = [
+        "StatusUpdateMessage to scheduler",
+        "StatusUpdateMessage to master",
+        "StatusUpdateAcknowledgementMessage to slave",
+        "Call to master",
+    ];
+    let history = [&finished[..], &running].concat();
+    assert_eq!(messages(&events, updates[1])[..history.len()], history);
 
     let (_, page) = http::get(cluster.address(), &format!("{export}html"));
     look_at(&page, cluster.folder());

@@ -8,7 +8,7 @@ const KINDS = ["message", "send", "call", "request", "exited", "spawn", "termina
 const $ = (id) => document.getElementById(id);
 
 const trace = { origins: new Map(), events: new Map(), notes: [] };
-const view = { rows: [], lanes: [], laneOf: new Map(), width: 150, picked: null, history: null, off: new Set() };
+const view = { rows: [], lanes: [], laneOf: new Map(), width: 150, picked: null, history: null, off: new Set(["spawn"]) };
 
 function element(tag, attributes, ...children) {
   const svg = ["svg", "g", "line", "path", "rect", "text", "circle", "title"].includes(tag);
@@ -156,14 +156,18 @@ function drawRow(event, previous) {
   row.append(element("text", { class: "time", x: 8, y: y + 3 }, span(event.began)));
   if (previous) row.append(element("text", { class: gap >= 1e8 ? "time gap" : "time", x: GUTTER - 6, y: y + 3, "text-anchor": "end" }, `+${span(gap)}`));
   const end = middle(to ?? 0);
+  // Beside an arrow that comes from the left, below one that comes from the right.
+  let below = 5;
   if (from !== undefined && from !== to) {
     const start = middle(from), side = start < end ? -1 : 1;
+    if (side > 0) below = 13;
     row.append(element("line", { x1: start, x2: end + side * 7, y1: y, y2: y, stroke: color, "stroke-width": 1.6,
       "stroke-dasharray": event.kind === "call" ? "5 3" : null }));
     row.append(element("circle", { cx: start, cy: y, r: 2.5, fill: color }));
     row.append(element("path", { d: `M${end + side * 5} ${y}l${side * 8} -4.5v9z`, fill: color }));
     row.append(element("text", { class: "name", x: (start + end) / 2, y: y - 5, "text-anchor": "middle" }, shortName(event)));
   } else {
+    below = 7;
     row.append(element("text", { class: "name", x: end + 10, y: y - 5 }, shortName(event)));
   }
   const ran = event.ended - event.began;
@@ -171,7 +175,7 @@ function drawRow(event, previous) {
   row.append(event.lost
     ? element("path", { d: `M${end - 5} ${y - 5}l10 10m0 -10l-10 10`, stroke: color, "stroke-width": 2.5 })
     : element("rect", { x: end - 5, y: y - 6, width, height: 12, rx: 3, fill: color, stroke: "#fff" }));
-  row.append(element("text", { class: event.lost ? "story lost" : "story", x: end + 15, y: y + 5 }, story(event)));
+  row.append(element("text", { class: event.lost ? "story lost" : "story", x: end + (below === 13 ? 9 : 13), y: y + below }, story(event)));
   return row;
 }
 
@@ -222,7 +226,7 @@ function drawDetails() {
       table([...trace.origins.values()].map((origin) => [origin.address, `${origin.program}, pid ${origin.pid} on ${origin.host}`])),
       ...list("Lost", trace.shown.filter((event) => event.lost).slice(0, 20)),
       ...list("Longest handlers", top((event) => event.ended - event.began, 1)),
-      ...list("Longest waits in a mailbox", top((event) => event.began - event.queued, 1e5)));
+      ...list("Longest waits in a mailbox", top((event) => event.kind === "spawn" ? 0 : event.began - event.queued, 1e5)));
     return;
   }
   const origin = trace.origins.get(addressOf(event.kind === "send" ? event.from : event.to));
