@@ -9,9 +9,8 @@ pub mod flags;
 mod scheduler;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use coordination::election::{MasterDetector, MechanismError, create_detector};
+use coordination::election::{Mechanism, MechanismError};
 use nix::unistd::{Uid, User};
 use proto::mesos::FrameworkInfo;
 use sched::{Leader, NewError, Options, SchedulerDriver, Status};
@@ -74,7 +73,7 @@ struct Plan {
 enum Master {
     /// In a cluster of our own.
     Local,
-    Detected(Arc<dyn MasterDetector>),
+    Detected(Mechanism),
 }
 
 /// Does what the arguments say; the first one is the program. `variables` is the environment, of
@@ -115,9 +114,9 @@ fn plan(arguments: &[String]) -> Result<Option<Plan>, Misuse> {
     }
     let flags = loaded.flags;
     let master = flags.master.clone().ok_or(Misuse::Missing("master"))?;
-    let master = match (&*master, create_detector(&master)) {
+    let master = match (&*master, Mechanism::parse(&master)) {
         (LOCAL, _) => Master::Local,
-        (_, Ok(detector)) => Master::Detected(detector),
+        (_, Ok(mechanism)) => Master::Detected(mechanism),
         (_, Err(MechanismError::Unparsable(_))) => return Err(Misuse::Master(master)),
         (_, Err(error)) => return Err(Misuse::Detector(error)),
     };
@@ -140,7 +139,7 @@ fn execute(
         FrameworkInfo { user, checkpoint: Some(flags.checkpoint), ..FrameworkInfo::default() };
     // The cluster lives until the framework has ended.
     let (leader, _cluster) = match master {
-        Master::Detected(detector) => (Leader::Detector(detector), None),
+        Master::Detected(mechanism) => (Leader::By(mechanism), None),
         Master::Local => {
             let cluster = launch(variables).map_err(Failure::Local)?;
             (Leader::At(cluster.master.clone()), Some(cluster))

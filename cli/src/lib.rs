@@ -6,3 +6,4 @@ mod hdfs;
 
 pub mod local;
 pub mod log;
+pub mod resolve;

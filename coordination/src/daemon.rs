@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use common::VERSION;
 use libprocess::http::Request;
@@ -65,6 +66,27 @@ pub enum StartError {
     Signals(io::Error),
 }
 
+/// What a daemon does before it ends of SIGTERM: nothing until it is told. Clones are the same
+/// one.
+#[derive(Clone, Default)]
+pub struct Farewell(Arc<Mutex<Option<Words>>>);
+
+type Words = Box<dyn FnOnce() + Send>;
+
+impl Farewell {
+    /// Does this then, on a thread of its own, in the place of what was to be done before.
+    pub fn set(&self, words: impl FnOnce() + Send + 'static) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(words));
+    }
+
+    fn say(&self) {
+        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(words) = words {
+            words();
+        }
+    }
+}
+
 /// Reads the flags of a daemon from its command line and its environment.
 ///
 /// # Errors
@@ -104,10 +126,22 @@ pub fn start<T: Daemon>(
     loaded: &Loaded<T>,
     environment: &BTreeMap<String, String>,
 ) -> Result<Runtime, StartError> {
+    start_with(loaded, environment, Farewell::default())
+}
+
+/// As [`start`], for a daemon that has something to do before it ends of SIGTERM.
+///
+/// # Errors
+/// What stands in the way.
+pub fn start_with<T: Daemon>(
+    loaded: &Loaded<T>,
+    environment: &BTreeMap<String, String>,
+    farewell: Farewell,
+) -> Result<Runtime, StartError> {
     check_modules::<T>(loaded.flags.daemon())?;
     let ip = discover_ip(loaded)?;
     let runtime = start_runtime(loaded.flags.daemon(), ip, environment)?;
-    start_logging(loaded, environment)?;
+    start_logging(loaded, environment, farewell)?;
     log_build();
     Ok(runtime)
 }
@@ -162,10 +196,11 @@ fn start_runtime(
 fn start_logging<T: Daemon>(
     loaded: &Loaded<T>,
     environment: &BTreeMap<String, String>,
+    farewell: Farewell,
 ) -> Result<(), StartError> {
     let variable = |name: &str| environment.get(name).cloned();
     logging::init(&loaded.flags.daemon().logging, &loaded.program, variable)?;
-    logging::handle_signals().map_err(StartError::Signals)?;
+    logging::handle_signals_with(move || farewell.say()).map_err(StartError::Signals)?;
     for flag in &loaded.deprecated_paths {
         warn!(
             "The value of --{flag} is read from a file that is named by its path alone, which is \

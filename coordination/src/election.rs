@@ -3,13 +3,16 @@
 //!
 //! Upstream: `MasterDetector`, `MasterContender`.
 
+pub mod contender;
+pub mod detector;
 mod mechanism;
+mod node;
 pub mod standalone;
 
 use futures_util::future::BoxFuture;
 use proto::mesos::MasterInfo;
 
-pub use mechanism::{MechanismError, create_detector};
+pub use mechanism::{Mechanism, MechanismError, SESSION_TIMEOUT, meeting_place};
 
 /// The leader cannot be detected, and will not be by trying again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,4 +43,15 @@ pub trait MasterContender: Send + Sync {
 
     /// Enters the candidacy, giving up an earlier one.
     fn contend(&self) -> BoxFuture<'static, Result<Candidacy, ContendError>>;
+
+    /// Whether a candidacy that was entered, and not reported lost, cannot have been lost yet:
+    /// whoever leads must not act otherwise.
+    fn is_certain(&self) -> bool {
+        true
+    }
+
+    /// Gives up for good, so that somebody else can lead at once.
+    fn withdraw(&self) -> BoxFuture<'static, ()> {
+        futures_util::FutureExt::boxed(std::future::ready(()))
+    }
 }

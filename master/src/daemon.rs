@@ -8,23 +8,29 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use coordination::daemon::{self, answer, build, start};
+use coordination::daemon::{self, Farewell, answer, build, start_with};
+use coordination::election::contender::ZooKeeperMasterContender;
+use coordination::election::detector::ZooKeeperMasterDetector;
 use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
+use coordination::election::{
+    MasterContender, MasterDetector, MechanismError, SESSION_TIMEOUT, meeting_place,
+};
+use coordination::group::Group;
 use coordination::zookeeper::UrlError;
 use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::runtime::AlreadyRunning;
-use libprocess::{Runtime, Upid, logging};
+use libprocess::{Inject, Pid, Runtime, Upid, logging};
 use proto::mesos::MasterInfo;
 use stout::flags::parse::Loaded;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::allocator::HierarchicalAllocator;
 use crate::config::{Config, ConfigError};
 use crate::fatal::Fatal;
-use crate::flags::MasterFlags;
+use crate::flags::{MasterFlags, RegistryFlags};
 use crate::master::{Master, Parts, master_info};
 use crate::registrar::{self, Options};
 
@@ -58,6 +64,9 @@ pub enum StartError {
     /// The registry cannot be opened.
     #[error(transparent)]
     Log(#[from] coordination::log::StartError),
+    /// `--zk` does not say where masters meet.
+    #[error("Failed to create a master contender: {0}")]
+    Election(#[from] MechanismError),
     /// `--zk` is no URL.
     #[error("Error parsing ZooKeeper URL: {0}")]
     ZooKeeper(#[from] UrlError),
@@ -88,12 +97,21 @@ pub fn run(process: Process) -> Result<Option<String>, StartError> {
     if let Some(answer) = answer(&loaded) {
         return Ok(Some(answer));
     }
-    let runtime = start(&loaded, &process.environment)?;
+    let farewell = Farewell::default();
+    let runtime = start_with(&loaded, &process.environment, farewell.clone())?;
     runtime.set_delegate("master");
     let files = Files::start(&runtime)?;
     show_log(&runtime, &files, &loaded);
     let mut master = spawn(&loaded, process.id, &runtime)?;
+    let (pid, contender) = (master.pid.clone(), master.contender.clone());
+    farewell.set(move || {
+        // In this order, so that it does not act while another one leads already.
+        pid.terminate(Inject::Front);
+        block_on(pid.wait());
+        block_on(contender.withdraw());
+    });
     let fatal = block_on(master.ended.recv());
+    block_on(master.contender.withdraw());
     block_on(runtime.shutdown());
     logging::flush();
     fatal.map_or(Ok(None), |fatal| Err(fatal.into()))
@@ -103,8 +121,14 @@ pub fn run(process: Process) -> Result<Option<String>, StartError> {
 pub struct Running {
     /// What it says of itself to those who look for it.
     pub info: MasterInfo,
+    /// The actor.
+    pub pid: Pid<Master>,
+    /// What made it stand for leadership, and takes that back.
+    pub contender: Arc<dyn MasterContender>,
     /// Hears why it had to end, if it has to.
     pub ended: UnboundedReceiver<Fatal>,
+    /// Lets `ended` wait for that, also once the actor has ended without a reason.
+    _end: UnboundedSender<Fatal>,
 }
 
 /// Starts a master in a runtime, which may have others in it too.
@@ -135,6 +159,7 @@ pub fn spawn(
     let pid = Upid::new("master", runtime.address());
     let hostname = flags.daemon.published_name(pid.address.ip).map_err(StartError::Hostname)?;
     let info = master_info(&id.to_string(), &pid, &hostname);
+    let (contender, detector) = election(&flags.registry, runtime, &info)?;
     let (end, ended) = unbounded_channel();
     if let Some(expelled) = expelled {
         let end = end.clone();
@@ -143,18 +168,36 @@ pub fn spawn(
             drop(end.send(Fatal::Expelled(expelled.await)));
         });
     }
+    let _end = end.clone();
     let parts = Parts {
         allocator: Box::new(HierarchicalAllocator::new(runtime, id.as_u64_pair().0)),
         registrar: Box::new(registrar),
-        contender: Arc::new(StandaloneMasterContender::default()),
-        // Alone, it is the leader by appointment.
-        detector: Arc::new(StandaloneMasterDetector::new(Some(info.clone()))),
+        contender: contender.clone(),
+        detector,
         authorizer: None,
         // Nobody listens any more once the process ends for another reason.
         on_fatal: Box::new(move |fatal| drop(end.send(fatal))),
     };
-    runtime.spawn("master", Master::new(config, info.clone(), parts, runtime))?;
-    Ok(Running { info, ended })
+    let pid = runtime.spawn("master", Master::new(config, info.clone(), parts, runtime))?;
+    Ok(Running { info, pid, contender, ended, _end })
+}
+
+/// How a master stands for leadership, and how it learns who leads.
+type Election = (Arc<dyn MasterContender>, Arc<dyn MasterDetector>);
+
+fn election(
+    flags: &RegistryFlags,
+    runtime: &Runtime,
+    info: &MasterInfo,
+) -> Result<Election, StartError> {
+    let Some(zk) = &flags.zk else {
+        // Alone, it is the leader by appointment.
+        let detector = StandaloneMasterDetector::new(Some(info.clone()));
+        return Ok((Arc::new(StandaloneMasterContender::default()), Arc::new(detector)));
+    };
+    let group = Group::new(runtime, &meeting_place(zk)?, SESSION_TIMEOUT);
+    let contender = ZooKeeperMasterContender::new(group.clone(), flags.zk_legacy_info);
+    Ok((Arc::new(contender), Arc::new(ZooKeeperMasterDetector::new(runtime, group))))
 }
 
 /// Reads the flags of a master from its command line and its environment.

@@ -12,6 +12,7 @@ use proto::mesos::internal::FrameworkErrorMessage;
 use tracing::warn;
 
 use crate::config::{RateLimit, RateLimits};
+use crate::fatal::Fatal;
 use crate::master::Master;
 use crate::refusal::SubscribeRefusal;
 
@@ -49,6 +50,7 @@ impl Master {
         if let Sender::Principal(principal) = &sender {
             self.metrics.message_received(principal);
         }
+        self.doubts(ctx);
         let why = match self.phase {
             Phase::Standby => "elected",
             Phase::Recovering => "recovered",
@@ -83,6 +85,17 @@ impl Master {
         for admit in std::mem::take(&mut self.waiting).into_values() {
             admit(self, ctx);
         }
+    }
+
+    /// Whether this master leads, or so it thinks, and another one may lead by now: its session
+    /// has not shown a sign of life for too long. It ends then. That comes to light here, before
+    /// it acts, if the process was stopped meanwhile.
+    pub(crate) fn doubts(&mut self, ctx: &mut Ctx<Self>) -> bool {
+        let doubts = self.phase != Phase::Standby && !self.contender.is_certain();
+        if doubts {
+            self.fail(ctx, Fatal::LostLeadership);
+        }
+        doubts
     }
 
     fn throttle<M: Message + Name + 'static>(

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId, TaskId};
-use coordination::election::{MasterDetector, create_detector};
+use coordination::election::{MasterDetector, Mechanism};
 use libprocess::embed::{Callbacks, Embedded, Latch};
 use libprocess::logging::{self, InitError};
 use libprocess::os::hostname;
@@ -98,6 +98,8 @@ pub enum Acknowledgements {
 pub enum Leader {
     /// By a text: `host:port`, `zk://…`, `file://…`.
     At(String),
+    /// By what such a text was read as.
+    By(Mechanism),
     /// By a detector that the caller has.
     Detector(Arc<dyn MasterDetector>),
 }
@@ -332,9 +334,13 @@ impl SchedulerDriver {
         state.status = Status::DriverAborted;
         let detector = match &self.inner.leader {
             Leader::Detector(detector) => detector.clone(),
-            Leader::At(text) => create_detector(text).map_err(|error| {
-                format!("Failed to create a master detector for '{text}': {error}")
-            })?,
+            Leader::By(mechanism) => mechanism.clone().detector(&self.inner.runtime),
+            Leader::At(text) => {
+                let mechanism = Mechanism::parse(text).map_err(|error| {
+                    format!("Failed to create a master detector for '{text}': {error}")
+                })?;
+                mechanism.detector(&self.inner.runtime)
+            }
         };
         let flags: SchedulerFlags =
             load(&self.inner.variables).map_err(|error| error.to_string())?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use containerizer::CreateError;
 use containerizer::config::ContainerOutput;
 use coordination::daemon::{self, answer, build, misused, start};
-use coordination::election::{MasterDetector, MechanismError, create_detector};
+use coordination::election::{MasterDetector, Mechanism, MechanismError};
 use libprocess::embed::block_on;
 use libprocess::files::Files;
 use libprocess::os::describe;
@@ -99,7 +99,7 @@ pub fn run(process: Process) -> Result<Option<String>, StartError> {
     let place = Place {
         runtime: &runtime,
         files: Files::start(&runtime)?,
-        detector: create_detector(master)?,
+        detector: Mechanism::parse(master)?.detector(&runtime),
         environment: process.environment,
         output: ContainerOutput::Sandbox,
         seed: process.seed,

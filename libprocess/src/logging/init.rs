@@ -165,8 +165,18 @@ pub fn fatal(file: &str, line: u32, text: fmt::Arguments<'_>) -> ! {
 /// # Errors
 /// The system refused a pipe, a thread or a handler.
 pub fn handle_signals() -> io::Result<()> {
+    handle_signals_with(|| {})
+}
+
+/// As [`handle_signals`]; `farewell` runs on a thread of its own when SIGTERM has come, before the
+/// process ends of it. Another SIGTERM cuts it short.
+///
+/// # Errors
+/// The system refused a pipe, a thread or a handler.
+pub fn handle_signals_with(farewell: impl FnOnce() + Send + 'static) -> io::Result<()> {
     signals::report_crashes()?;
     signals::before_termination(|sender| {
+        farewell();
         match sender {
             Some(signals::Sender { pid, uid }) => tracing::warn!(
                 "RAW: Received signal SIGTERM from process {pid} of user {uid}; exiting"

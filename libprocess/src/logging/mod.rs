@@ -34,7 +34,7 @@ mod vlog;
 
 pub use flags::{Config, InvalidLevel};
 pub use glog::Severity;
-pub use init::{InitError, fatal, flush, handle_signals, init, write};
+pub use init::{InitError, fatal, flush, handle_signals, handle_signals_with, init, write};
 pub use vlog::{Site, original_verbosity, set_verbosity, verbosity};
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ pub enum RegistryKind {
 /// # Errors
 /// When there is none such, or not what it needs.
 pub fn registry_kind(flags: &RegistryFlags) -> Result<RegistryKind, ConfigError> {
-    let kind = match flags.registry.as_str() {
+    Ok(match flags.registry.as_str() {
         "in_memory" if flags.registry_strict => return Err(ConfigError::StrictInMemory),
         "in_memory" => RegistryKind::InMemory,
         "replicated_log" | "log_storage" => {
@@ -186,12 +186,7 @@ pub fn registry_kind(flags: &RegistryFlags) -> Result<RegistryKind, ConfigError>
             RegistryKind::ReplicatedLog { work_dir }
         }
         other => return Err(ConfigError::Registry(other.to_owned())),
-    };
-    // It would be ignored, and somebody relies on it.
-    if flags.zk.is_some() {
-        return Err(ConfigError::Unsupported("zk", "there can be one master only"));
-    }
-    Ok(kind)
+    })
 }
 
 impl Config {
@@ -514,7 +509,6 @@ mod tests {
             let error = configure(&["--work_dir=/x", "--quorum=1", argument]).expect_err(argument);
             assert!(error.starts_with(expected), "{error}");
         };
-        check("--zk=zk://host:2181/mesos", "--zk is not supported by this build: ");
         check("--acls={}", "--acls is not supported by this build: ");
         check("--credentials=/x", "--credentials is not supported by this build: ");
         check("--authenticate", "--authenticate is not supported by this build: ");

@@ -12,6 +12,8 @@ use crate::constants::SLAVE_REREGISTER_TIMEOUT_MIN;
 pub struct RegistryFlags {
     /// `--zk`.
     pub zk: Option<String>,
+    /// `--zk_legacy_info`, which upstream has not.
+    pub zk_legacy_info: bool,
     /// `--zk_session_timeout`.
     pub zk_session_timeout: Duration,
     /// `--work_dir`.
@@ -38,6 +40,7 @@ impl Default for RegistryFlags {
     fn default() -> RegistryFlags {
         RegistryFlags {
             zk: None,
+            zk_legacy_info: false,
             zk_session_timeout: Duration::from_secs(10),
             work_dir: None,
             registry: "replicated_log".to_owned(),
@@ -62,6 +65,12 @@ impl Flags for RegistryFlags {
              \x20 `file:///path`, a file that holds one of these\n\
              Not needed by a single master.",
             |flags| &mut flags.zk,
+        ),
+        Flag::new(
+            "zk_legacy_info",
+            "Whether to be found by slaves and schedulers of 0.20 to 0.22, too, which\n\
+             read a form in ZooKeeper that some newer libraries do not expect.",
+            |flags| &mut flags.zk_legacy_info,
         ),
         Flag::new("zk_session_timeout", "The timeout of the session with ZooKeeper.", |flags| {
             &mut flags.zk_session_timeout

@@ -20,6 +20,9 @@ impl Master {
         id: FrameworkId,
         resources: BTreeMap<SlaveId, Resources>,
     ) {
+        if self.doubts(ctx) {
+            return;
+        }
         if !self.cluster.frameworks.get(&id).is_some_and(|framework| framework.active) {
             warn!(
                 "Master returning resources offered to framework {id} because the framework has \
