@@ -51,8 +51,17 @@ fn what_cannot_be_resolved_is_named() {
 }
 
 #[test]
-fn help_goes_to_stdout() {
+fn help_goes_to_stdout_and_lists_what_may_be_typed() {
     let output = resolve(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stdout).starts_with("Usage: mesos-resolve <master>\n\n"));
+    let help = text(&output.stdout);
+    assert!(help.starts_with("Usage: mesos-resolve <master>\n\n"), "{help}");
+    for (flag, default) in [
+        ("--[no-]help", "(default: false)"),
+        ("--timeout=VALUE", "(default: 5secs)"),
+        ("--[no-]verbose", "(default: false)"),
+    ] {
+        let line = help.lines().find(|line| line.trim_start().starts_with(flag));
+        assert!(line.is_some_and(|line| line.ends_with(default)), "{flag}: {help}");
+    }
 }

@@ -99,7 +99,11 @@ mod tests {
         let nodes = write(&master(), false);
         assert_eq!(nodes.len(), 1);
         assert_eq!(nodes[0].label.as_deref(), Some("json.info"));
-        let text = r#"{"address":{"hostname":"localhost","ip":"127.0.0.1","port":24501},"hostname":"localhost","id":"f4cc767c","ip":16777343,"pid":"master@127.0.0.1:24501","port":24501,"version":"0.28.3"}"#;
+        let text = concat!(
+            r#"{"address":{"hostname":"localhost","ip":"127.0.0.1","port":24501},"#,
+            r#""hostname":"localhost","id":"f4cc767c","ip":16777343,"#,
+            r#""pid":"master@127.0.0.1:24501","port":24501,"version":"0.28.3"}"#
+        );
         assert_eq!(String::from_utf8_lossy(&nodes[0].data), text);
     }
 

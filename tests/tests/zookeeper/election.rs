@@ -238,7 +238,7 @@ fn zookeeper_master_contender_detector_test_master_detector_uses_json() {
     let Some(zookeeper) = ZooKeeper::start(test) else { return };
     let (runtime, url) = (runtime(), zookeeper.url("/mesos"));
     let group = group(&runtime, &url);
-    let json = r#"{"hostname":"localhost","id":"m","ip":16777343,"pid":"master@127.0.0.1:5050","port":5050}"#;
+    let json = r#"{"id":"m","ip":16777343,"pid":"master@127.0.0.1:5050","port":5050}"#;
     let old = wait(group.join("master@127.0.0.1:1", None)).unwrap();
     let odd = wait(group.join(json, Some("foo"))).unwrap();
     let _new = wait(group.join(json, Some("json.info"))).unwrap();
