@@ -58,16 +58,6 @@ pub(crate) fn zookeeper(jar: &str, test: &str) -> bool {
     is_there
 }
 
-/// Whether a program is installed; said aloud if not.
-pub fn program(name: &str, test: &str) -> bool {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = std::env::split_paths(&folders).any(|folder| folder.join(name).exists());
-    if !is_there {
-        skip(test, &format!("{name}; `cargo xtask setup` installs it"));
-    }
-    is_there
-}
-
 /// A folder of files beside the tests.
 pub fn files(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

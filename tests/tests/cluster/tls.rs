@@ -34,7 +34,8 @@ fn start(name: &str, folder: &Path, arguments: &[&str]) -> Daemon {
 
 #[test]
 fn a_task_runs_in_a_cluster_that_is_encrypted_throughout() {
-    if !needs::program("openssl", "a_task_runs_in_a_cluster_that_is_encrypted_throughout") {
+    let test = "a_task_runs_in_a_cluster_that_is_encrypted_throughout";
+    if needs::program("openssl", test).is_none() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
