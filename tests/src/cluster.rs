@@ -2,12 +2,15 @@
 //! Called by every test of more than one program:
 //! `let cluster = Cluster::start(); let slave = cluster.slave().start();`
 
+use std::ffi::{OsStr, OsString};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::daemon::{Daemon, binary, eventually};
+use crate::network::Machine;
 
 /// A master with the slaves that a test adds; all end with it.
 pub struct Cluster {
@@ -54,8 +57,8 @@ impl Cluster {
     }
 
     /// A slave to be started, with a work directory of its own.
-    pub fn slave(&self) -> SlaveBuilder<'_> {
-        SlaveBuilder { cluster: self, name: "slave".to_owned(), port: 0, flags: Vec::new() }
+    pub fn slave(&self) -> SlaveBuilder {
+        SlaveBuilder::new(&self.address, self.folder())
     }
 
     /// A run of `mesos-execute` against this cluster's master.
@@ -88,14 +91,29 @@ fn start_master(flags: &[String], port: &str) -> (Daemon, String) {
 }
 
 /// A slave to be started.
-pub struct SlaveBuilder<'a> {
-    cluster: &'a Cluster,
+pub struct SlaveBuilder {
+    master: String,
+    folder: PathBuf,
     name: String,
+    ip: String,
     port: u16,
+    command: Command,
     flags: Vec<String>,
 }
 
-impl SlaveBuilder<'_> {
+impl SlaveBuilder {
+    pub(crate) fn new(master: &str, folder: &Path) -> Self {
+        Self {
+            master: master.to_owned(),
+            folder: folder.to_owned(),
+            name: "slave".to_owned(),
+            ip: "127.0.0.1".to_owned(),
+            port: 0,
+            command: Command::new(binary("mesos-slave")),
+            flags: Vec::new(),
+        }
+    }
+
     /// Lets it listen where it will be found again when it comes back; by default, the port is any
     /// that is free.
     pub fn port(mut self, port: u16) -> Self {
@@ -109,6 +127,13 @@ impl SlaveBuilder<'_> {
         self
     }
 
+    /// On a machine of a network.
+    pub fn on(mut self, machine: &Machine) -> Self {
+        self.ip = machine.address.clone();
+        self.command = machine.command(binary("mesos-slave"));
+        self
+    }
+
     /// With one more flag.
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
@@ -116,11 +141,11 @@ impl SlaveBuilder<'_> {
     }
 
     /// Starts it and waits until the master has registered it, anew or again.
-    pub fn start(self) -> Slave {
-        let work_dir = self.cluster.folder().join(&self.name);
+    pub fn start(mut self) -> Slave {
+        let work_dir = self.folder.join(&self.name);
         let mut arguments = vec![
-            format!("--master={}", self.cluster.address()),
-            "--ip=127.0.0.1".to_owned(),
+            format!("--master={}", self.master),
+            format!("--ip={}", self.ip),
             format!("--port={}", self.port),
             "--hostname=localhost".to_owned(),
             "--resources=cpus:4;mem:1024;disk:1024;ports:[31000-32000]".to_owned(),
@@ -128,9 +153,12 @@ impl SlaveBuilder<'_> {
             format!("--work_dir={}", work_dir.display()),
         ];
         arguments.extend(self.flags);
-        let daemon = Daemon::start("mesos-slave", &arguments);
+        self.command.args(arguments);
+        let program = self.command.get_program().to_owned();
+        let arguments = self.command.get_args().map(OsStr::to_owned).collect();
+        let daemon = Daemon::spawn("mesos-slave", self.command);
         daemon.wait_for("egistered with master");
-        Slave { daemon, work_dir }
+        Slave { daemon, program, arguments, work_dir }
     }
 }
 
@@ -138,10 +166,19 @@ impl SlaveBuilder<'_> {
 pub struct Slave {
     /// The process.
     pub daemon: Daemon,
+    program: OsString,
+    arguments: Vec<OsString>,
     work_dir: PathBuf,
 }
 
 impl Slave {
+    /// Starts it again as it was started first; the process before has ended.
+    pub fn restart(&mut self) {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        self.daemon = Daemon::spawn("mesos-slave", command);
+    }
+
     /// The content of `file` in the newest sandbox of the only executor called `executor`.
     pub fn sandbox_file(&self, executor: &str, file: &str) -> String {
         let path = self.sandbox(executor).join(file);
@@ -176,4 +213,10 @@ fn only(folder: &Path) -> PathBuf {
         .collect();
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries[0].clone()
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it is bound").port()
 }

@@ -3,12 +3,20 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::daemon::PATIENCE;
 
+/// How long a process is waited for that may be stopped, or gone.
+const SOON: Duration = Duration::from_millis(500);
+
 /// The status and the body that `GET path` on `address` (`ip:port`) is answered with.
 pub fn get(address: &str, path: &str) -> (u16, String) {
-    exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    exchange(address, &get_request(path))
+}
+
+fn get_request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 }
 
 /// The status and the body that `POST path` with a form is answered with.
@@ -25,6 +33,16 @@ pub fn get_json(address: &str, path: &str) -> serde_json::Value {
     let (status, body) = get(address, path);
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+}
+
+/// The JSON that `GET path` is answered with; nothing if nobody answers soon, or not with JSON.
+pub fn try_get_json(address: &str, path: &str) -> Option<serde_json::Value> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(SOON)).ok()?;
+    stream.write_all(get_request(path).as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
 }
 
 /// Sends bytes and reads until the other side closes; it may close before all are sent.

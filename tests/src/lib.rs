@@ -7,8 +7,11 @@
 
 pub mod cluster;
 pub mod daemon;
+pub mod drill;
 pub mod fakes;
 pub mod http;
 pub mod make;
+pub mod masters;
 pub mod needs;
+pub mod network;
 pub mod zookeeper;

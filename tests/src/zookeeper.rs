@@ -33,6 +33,7 @@ const GLANCE: Duration = Duration::from_secs(2);
 /// Some servers that work together; all end with it.
 pub struct ZooKeeper {
     servers: Vec<Server>,
+    ip: Ipv4Addr,
     _folder: TempDir,
 }
 
@@ -42,6 +43,7 @@ pub struct Builder {
     size: usize,
     tick: Duration,
     session_timeout: Duration,
+    ip: Ipv4Addr,
 }
 
 struct Server {
@@ -63,6 +65,12 @@ impl Builder {
         self
     }
 
+    /// Where they listen, if not on loopback.
+    pub fn ip(mut self, ip: Ipv4Addr) -> Self {
+        self.ip = ip;
+        self
+    }
+
     /// Starts them and waits until they serve; `None`, said aloud, if there is no ZooKeeper here.
     pub fn start(self, test: &str) -> Option<ZooKeeper> {
         needs::zookeeper(JAR, test).then(|| ZooKeeper::start_servers(self))
@@ -73,7 +81,7 @@ impl ZooKeeper {
     /// One server, or as many as the builder is told, whose sessions last for two seconds.
     pub fn builder() -> Builder {
         let tick = Duration::from_millis(200);
-        Builder { size: 1, tick, session_timeout: Duration::from_secs(2) }
+        Builder { size: 1, tick, session_timeout: Duration::from_secs(2), ip: Ipv4Addr::LOCALHOST }
     }
 
     /// One server; `None`, said aloud, if there is no ZooKeeper here.
@@ -87,7 +95,7 @@ impl ZooKeeper {
         let (clients, peers) = ports.split_at(builder.size);
         let members = peers.chunks(2).enumerate().map(|(number, ports)| {
             let number = number + 1;
-            format!("server.{number}=127.0.0.1:{}:{}\n", ports[0], ports[1])
+            format!("server.{number}={}:{}:{}\n", builder.ip, ports[0], ports[1])
         });
         let quorum: String = if builder.size > 1 { members.collect() } else { String::new() };
         let servers = clients.iter().enumerate().map(|(number, &port)| {
@@ -98,7 +106,8 @@ impl ZooKeeper {
             std::fs::write(server.join("zoo.cfg"), config).expect("a file");
             Server { folder: server, port, daemon: None }
         });
-        let mut zookeeper = ZooKeeper { servers: servers.collect(), _folder: folder };
+        let servers = servers.collect();
+        let mut zookeeper = ZooKeeper { servers, ip: builder.ip, _folder: folder };
         (0..builder.size).for_each(|number| zookeeper.launch(number));
         zookeeper.wait_until_serving();
         zookeeper
@@ -106,7 +115,7 @@ impl ZooKeeper {
 
     /// `host:port` of all servers, with commas between.
     pub fn servers(&self) -> String {
-        let servers = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
+        let servers = self.servers.iter().map(|server| format!("{}:{}", self.ip, server.port));
         servers.collect::<Vec<_>>().join(",")
     }
 
@@ -117,7 +126,7 @@ impl ZooKeeper {
 
     /// The address of server `number`, counted from 0.
     pub fn address(&self, number: usize) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.servers[number].port).into()
+        (self.ip, self.servers[number].port).into()
     }
 
     /// Kills server `number`.
@@ -243,11 +252,12 @@ pub fn within<T: Send + 'static>(
 
 fn configuration(builder: &Builder, folder: &std::path::Path, port: u16) -> String {
     format!(
-        "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\ntickTime={}\n\
+        "dataDir={}\nclientPort={port}\nclientPortAddress={}\ntickTime={}\n\
          minSessionTimeout={timeout}\nmaxSessionTimeout={timeout}\ninitLimit=50\nsyncLimit=25\n\
          maxClientCnxns=0\nadmin.enableServer=false\nforceSync=no\n\
          4lw.commands.whitelist=*\n",
         folder.display(),
+        builder.ip,
         builder.tick.as_millis(),
         timeout = builder.session_timeout.as_millis(),
     )

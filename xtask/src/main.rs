@@ -24,7 +24,7 @@ struct Command {
     run: fn(&[String]) -> io::Result<bool>,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command {
         name: "check",
         arguments: "",
@@ -73,6 +73,12 @@ const COMMANDS: [Command; 10] = [
         arguments: "[seeds] [packages]",
         purpose: "run the seeded simulations in release mode, each with all its seeds unless told",
         run: run::simulate,
+    },
+    Command {
+        name: "drill",
+        arguments: "[filter]",
+        purpose: "the drills in their full form, one after the other; takes most of an hour",
+        run: run::drill,
     },
     Command {
         name: "fuzz",

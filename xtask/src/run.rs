@@ -1,5 +1,5 @@
-//! `run`, `bench`, `simulate`, `fuzz`: thin words for what cargo can do, so that nobody has to
-//! know how.
+//! `run`, `bench`, `simulate`, `drill`, `fuzz`: thin words for what cargo can do, so that nobody
+//! has to know how.
 
 use std::fs;
 use std::io;
@@ -43,6 +43,10 @@ pub(crate) fn bench(arguments: &[String]) -> io::Result<bool> {
             cargo(&["bench", "-p", "libprocess", "--bench", "load", "--"]).args(arguments),
         );
     }
+    let needs_daemons = root().join(format!("tests/benches/{name}.rs")).exists();
+    if needs_daemons && !succeeds(&mut cargo(&["build", "--workspace", "--bins", "--release"]))? {
+        return Ok(false);
+    }
     succeeds(cargo(&["bench", "--workspace", "--bench", name, "--"]).args(rest))
 }
 
@@ -67,6 +71,17 @@ pub(crate) fn simulate(arguments: &[String]) -> io::Result<bool> {
         }
     }
     Ok(all_hold)
+}
+
+/// The test target `drills`, which repeats more and waits longer when it is told so.
+pub(crate) fn drill(filters: &[String]) -> io::Result<bool> {
+    if !succeeds(&mut cargo(&["build", "--workspace", "--bins"]))? {
+        return Ok(false);
+    }
+    let alone = ["test", "--package", "tests", "--test", "drills", "--"];
+    let mut command = cargo(&alone);
+    command.args(["--nocapture", "--test-threads=1"]).args(filters).env("MESOS_DRILLS", "full");
+    succeeds(&mut command)
 }
 
 /// A target of `tests/fuzz`, a workspace of its own: everything in it counts its coverage.

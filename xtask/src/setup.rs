@@ -15,10 +15,11 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { program: "python3", probe: &["--version"], package: "python3" },
     Need { program: "python3", probe: &["-c", "import ensurepip, venv"], package: "python3-venv" },
     Need { program: "curl", probe: &["--version"], package: "curl" },
+    Need { program: "ip", probe: &["-Version"], package: "iproute2" },
     Need { program: "openssl", probe: &["version"], package: "openssl" },
     // With the Java to run it.
     Need {
