@@ -32,6 +32,11 @@ use tracing::{info, warn};
 use crate::driver::{Callee, Executor, ExecutorDriver};
 use crate::environment::Environment;
 
+/// When an update is sent again that the slave has not acknowledged; each wait is twice the one
+/// before.
+const UPDATE_RETRY_INTERVAL_MIN: Duration = Duration::from_secs(10);
+const UPDATE_RETRY_INTERVAL_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// Whether messages are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -329,8 +334,28 @@ impl ExecutorProcess {
         };
         vlog!(1, "Executor sending status update {}", print_update(&update));
         self.updates.push_back((uuid, update.clone()));
+        self.send_update(ctx, update);
+        Self::retry_update(ctx, uuid, UPDATE_RETRY_INTERVAL_MIN);
+    }
+
+    fn send_update(&self, ctx: &Ctx<Self>, update: StatusUpdate) {
         let message = StatusUpdateMessage { update, pid: Some(ctx.upid().to_string()) };
         ctx.send(&self.slave, &message);
+    }
+
+    /// Sends an update again and again until it is acknowledged. A registration is never sent
+    /// again: slaves shut executors down that register twice.
+    fn retry_update(ctx: &mut Ctx<Self>, uuid: Uuid, wait: Duration) {
+        ctx.after(wait, move |this, ctx| {
+            let update = this.updates.iter().find(|(sent, _)| *sent == uuid);
+            let Some((_, update)) = update.cloned() else { return };
+            // A slave that is away gets it when it is back, with the others in their order.
+            if !matches!(this.phase, Phase::Disconnected { .. }) {
+                warn!("Resending status update {}", print_update(&update));
+                this.send_update(ctx, update);
+            }
+            Self::retry_update(ctx, uuid, (wait * 2).min(UPDATE_RETRY_INTERVAL_MAX));
+        });
     }
 
     pub(crate) fn send_framework_message(&mut self, ctx: &mut Ctx<Self>, data: Bytes) {

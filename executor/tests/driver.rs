@@ -175,6 +175,33 @@ fn status_updates_carry_what_the_slave_needs() {
 }
 
 #[test]
+fn updates_are_sent_again_until_they_are_acknowledged() {
+    let scene = Scene::new(&[]);
+    let clock = scene.runtime.clock();
+    clock.pause();
+    scene.update("t1", TaskState::TaskRunning);
+    let first = scene.slave.expect_update();
+    for wait in [10, 20, 40] {
+        wait_for_peace(&scene);
+        clock.advance(Duration::from_secs(wait - 1));
+        wait_for_peace(&scene);
+        assert!(scene.slave.peer.is_quiet());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(scene.slave.expect_update(), first);
+    }
+    let acknowledged = scene.driver.acknowledged();
+    scene.slave.acknowledge(&first);
+    wait(acknowledged);
+    clock.advance(Duration::from_secs(3_600));
+    wait_for_peace(&scene);
+    assert!(scene.slave.peer.is_quiet());
+}
+
+fn wait_for_peace(scene: &Scene) {
+    wait(scene.runtime.settle());
+}
+
+#[test]
 fn bad_messages_are_dropped_and_the_executor_lives_on() {
     let scene = Scene::new(&[]);
     scene.slave.run(task("t1"));
