@@ -385,10 +385,14 @@ impl Process for Slave {
         self.gc.stop();
     }
 
-    fn exited(&mut self, _: &mut Ctx<Self>, pid: Upid) {
+    fn exited(&mut self, ctx: &mut Ctx<Self>, pid: Upid) {
         info!("{pid} exited");
         if self.master.as_ref().is_none_or(|master| *master == pid) {
             warn!("Master disconnected! Waiting for a new master to be elected");
+            // It may as well be the same again, started anew at once.
+            if self.phase == Phase::Running {
+                self.redetect(ctx);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::ids::SlaveId;
 use coordination::election::standalone::master_info;
+use libprocess::Process as _;
 use proto::mesos::internal::{
     PingSlaveMessage, PongSlaveMessage, ReconcileTasksMessage, RegisterSlaveMessage,
     ReregisterSlaveMessage, ShutdownExecutorMessage, ShutdownMessage, SlaveReregisteredMessage,
@@ -134,6 +135,41 @@ fn ping_that_says_disconnected_makes_it_register_again() {
         world.tell(&PingSlaveMessage { connected: false });
         world.master.next::<PongSlaveMessage>().await;
         world.master.next::<ReregisterSlaveMessage>().await;
+    });
+}
+
+#[test]
+fn the_end_of_the_masters_connection_makes_it_register_again() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let master = world.master.upid.clone();
+        world.slave.tell(move |slave, ctx| slave.exited(ctx, master));
+        assert_eq!(world.reregistered().await.slave.id.unwrap().value, "S0");
+    });
+}
+
+#[test]
+fn masters_that_come_and_go_leave_one_registration_under_way() {
+    run(async {
+        let mut world = World::start(&["--registration_backoff_factor=1secs"]);
+        world.runtime.clock().pause();
+        world.recovered().await;
+        for _ in 0..50 {
+            world.detector.appoint(None);
+            world.settle().await;
+            world.detector.appoint(Some(master_info(&world.master.upid)));
+            world.settle().await;
+        }
+        // By then it waits for a minute at most, and for half a minute on average.
+        world.runtime.clock().advance(Duration::from_secs(600));
+        world.settle().await;
+        world.master.forget::<RegisterSlaveMessage>();
+        for _ in 0..10 {
+            world.runtime.clock().advance(Duration::from_secs(60));
+            world.settle().await;
+        }
+        let tries = world.master.count::<RegisterSlaveMessage>();
+        assert!((1..=20).contains(&tries), "{tries} tries in ten minutes");
     });
 }
 

@@ -74,6 +74,15 @@ fn fault_tolerance_test_master_failover() {
     assert_eq!(rest.slave_id.value, slaves(&registry)[0]);
 }
 
+/// Far sooner than it misses the pings.
+#[test]
+fn slaves_notice_that_their_master_was_restarted() {
+    let mut cluster = Cluster::start();
+    let slave = cluster.slave().start();
+    cluster.restart_master();
+    slave.daemon.wait_for("Re-registered with master");
+}
+
 /// Unpacks what an upstream master left into the work directory of one of ours.
 fn unpack_sample(work_dir: &Path) {
     let sample = files("golden/log/replicated_log.tar.gz");
