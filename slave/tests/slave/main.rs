@@ -9,6 +9,7 @@ mod full_disk;
 mod gc;
 mod http;
 mod kill;
+mod losses;
 mod misuse;
 mod monitor;
 mod recovery;

@@ -20,10 +20,10 @@ use crate::support::{
     Peer, World, checkpointed, command_task, executor_task, run, slave_registered, update_of,
 };
 
-const RUN: &str = "meta/slaves/S0/frameworks/F/executors/E/runs/latest";
+pub(crate) const RUN: &str = "meta/slaves/S0/frameworks/F/executors/E/runs/latest";
 
 /// What an executor has to say when it is called back.
-fn reregistration(spec: &LaunchSpec) -> ReregisterExecutorMessage {
+pub(crate) fn reregistration(spec: &LaunchSpec) -> ReregisterExecutorMessage {
     ReregisterExecutorMessage {
         executor_id: spec.executor_info.executor_id.clone(),
         framework_id: spec.executor_info.framework_id.clone().unwrap(),
@@ -33,7 +33,11 @@ fn reregistration(spec: &LaunchSpec) -> ReregisterExecutorMessage {
 }
 
 /// The executor answers the slave that calls it back.
-async fn come_back(world: &World, executor: &mut Peer, message: &ReregisterExecutorMessage) {
+pub(crate) async fn come_back(
+    world: &World,
+    executor: &mut Peer,
+    message: &ReregisterExecutorMessage,
+) {
     executor.next::<ReconnectExecutorMessage>().await;
     executor.send(world.upid(), message);
     executor.next::<ExecutorReregisteredMessage>().await;
