@@ -79,6 +79,9 @@ pub enum SlaveRefusal {
     /// What it remembers does not fit what it has. Upstream aborts instead.
     #[error("Slave has invalid checkpointed resources: {0}")]
     Checkpointed(#[from] CheckpointedError),
+    /// An operator maintains its machine.
+    #[error("Machine is `DOWN`")]
+    MachineDown,
     /// It forgot who it is. Upstream aborts instead.
     #[error("Slave attempted to re-register without an id")]
     NoId,

@@ -17,6 +17,7 @@ use crate::master::Master;
 use crate::phase::Phase;
 use crate::refusal::RemovalCause;
 use crate::registrar::{Operation, RegistrarError, Strictness};
+use crate::state::Machines;
 
 impl Master {
     /// This master leads now.
@@ -34,6 +35,8 @@ impl Master {
         let bytes = Bytes::new(registry.encoded_len() as u64);
         let quotas = registry.quotas.into_iter();
         let quotas = quotas.map(|quota| (quota.info.role().to_owned(), quota.info)).collect();
+        let machines = registry.machines.unwrap_or_default().machines;
+        self.cluster.machines = Machines::recovered(machines, registry.schedules);
         let slaves = registry.slaves.into_iter().flat_map(|slaves| slaves.slaves);
         self.cluster.slaves.recovered = slaves
             .filter_map(|slave| Some((slave.info.id.as_ref()?.into(), Arc::new(slave.info))))

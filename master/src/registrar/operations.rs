@@ -11,6 +11,7 @@ use proto::mesos::quota::QuotaInfo;
 use proto::mesos::{MachineId, MachineInfo, SlaveInfo, Unavailability};
 
 use super::document::{Document, Kept, Strictness};
+use crate::state::Machine;
 
 /// A change. A slave's info bears its id.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,31 +84,24 @@ impl Operation {
     }
 }
 
-/// What makes two machines the same: names of hosts are compared without case.
-type Machine = (Option<String>, Option<String>);
-
-fn machine(id: &MachineId) -> Machine {
-    (id.hostname.as_ref().map(|name| name.to_ascii_lowercase()), id.ip.clone())
-}
-
 fn update_schedule(registry: &mut Document, schedule: Schedule) {
     let windows = registry.schedules.iter().flat_map(|schedule| &schedule.message.windows);
     let known: BTreeSet<Machine> =
-        windows.flat_map(|window| &window.machine_ids).map(machine).collect();
+        windows.flat_map(|window| &window.machine_ids).map(Machine::from).collect();
     let mut scheduled = Vec::new();
     for window in &schedule.windows {
         scheduled.extend(window.machine_ids.iter().map(|id| (id, &window.unavailability)));
     }
     let times: BTreeMap<Machine, &Unavailability> =
-        scheduled.iter().map(|(id, time)| (machine(id), *time)).collect();
+        scheduled.iter().map(|(id, time)| (Machine::from(*id), *time)).collect();
     registry.machines.elements.retain_mut(|kept| {
-        let Some(time) = times.get(&machine(&kept.message.info.id)) else { return false };
+        let Some(time) = times.get(&Machine::from(&kept.message.info.id)) else { return false };
         let mut info = kept.message.info.clone();
         info.unavailability = Some(**time);
         *kept = Kept::new(registry::Machine { info });
         true
     });
-    for (id, time) in scheduled.iter().filter(|(id, _)| !known.contains(&machine(id))) {
+    for (id, time) in scheduled.iter().filter(|(id, _)| !known.contains(&Machine::from(*id))) {
         let (id, unavailability) = ((*id).clone(), Some(**time));
         let mut info = MachineInfo { id, unavailability, ..MachineInfo::default() };
         info.set_mode(Mode::Draining);
@@ -117,9 +111,9 @@ fn update_schedule(registry: &mut Document, schedule: Schedule) {
 }
 
 fn start_maintenance(registry: &mut Document, ids: &[MachineId]) {
-    let ids: BTreeSet<Machine> = ids.iter().map(machine).collect();
+    let ids: BTreeSet<Machine> = ids.iter().map(Machine::from).collect();
     for kept in &mut registry.machines.elements {
-        if ids.contains(&machine(&kept.message.info.id)) {
+        if ids.contains(&Machine::from(&kept.message.info.id)) {
             let mut info = kept.message.info.clone();
             info.set_mode(Mode::Down);
             *kept = Kept::new(registry::Machine { info });
@@ -128,12 +122,12 @@ fn start_maintenance(registry: &mut Document, ids: &[MachineId]) {
 }
 
 fn stop_maintenance(registry: &mut Document, ids: &[MachineId]) {
-    let ids: BTreeSet<Machine> = ids.iter().map(machine).collect();
-    registry.machines.elements.retain(|kept| !ids.contains(&machine(&kept.message.info.id)));
+    let ids: BTreeSet<Machine> = ids.iter().map(Machine::from).collect();
+    registry.machines.elements.retain(|kept| !ids.contains(&Machine::from(&kept.message.info.id)));
     for kept in &mut registry.schedules {
         let mut schedule = kept.message.clone();
         for window in &mut schedule.windows {
-            window.machine_ids.retain(|id| !ids.contains(&machine(id)));
+            window.machine_ids.retain(|id| !ids.contains(&Machine::from(id)));
         }
         schedule.windows.retain(|window| !window.machine_ids.is_empty());
         if schedule != kept.message {

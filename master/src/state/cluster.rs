@@ -13,6 +13,7 @@ use proto::mesos::ExecutorInfo;
 use proto::mesos::internal::StatusUpdate;
 
 use super::framework::{Framework, Frameworks};
+use super::machine::Machines;
 use super::offer::Offer;
 use super::role::Roles;
 use super::slave::{Executor, Slave, Slaves};
@@ -36,6 +37,8 @@ pub struct Cluster {
     pub slaves: Slaves,
     /// Frameworks, registered and completed.
     pub frameworks: Frameworks,
+    /// Machines in maintenance.
+    pub machines: Machines,
     offers: BTreeMap<OfferId, Arc<Offer>>,
     roles: Roles,
 }
@@ -49,6 +52,7 @@ impl Cluster {
                 limits.completed_frameworks_max,
                 limits.completed_tasks_max,
             ),
+            machines: Machines::default(),
             offers: BTreeMap::new(),
             roles: Roles::default(),
         }

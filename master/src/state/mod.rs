@@ -10,6 +10,7 @@ pub mod framework;
 
 pub mod history;
 pub mod ids;
+pub mod machine;
 pub mod offer;
 pub mod role;
 pub mod task;
@@ -21,6 +22,7 @@ pub use cluster::Cluster;
 pub use framework::{Connection, Framework, Frameworks};
 pub use history::CompletedFrameworks;
 pub use ids::Ids;
+pub use machine::{Machine, Machines};
 pub use offer::Offer;
 pub use role::Roles;
 pub use slave::{Executor, NewSlave, Slave, Slaves};

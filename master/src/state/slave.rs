@@ -14,6 +14,7 @@ use proto::mesos::offer::Operation;
 use proto::mesos::{ExecutorInfo, SlaveInfo};
 use stout::bounded::BoundedMap;
 
+use super::machine::Machine;
 use super::task::Task;
 
 /// A custom executor on a slave. What it uses is charged once, however many tasks it has.
@@ -84,6 +85,11 @@ pub struct NewSlave {
 }
 
 impl Slave {
+    /// Where it runs.
+    pub fn machine(&self) -> Machine {
+        Machine::of_slave(&self.info.hostname, &self.pid)
+    }
+
     /// A slave with nothing on it.
     ///
     /// # Errors

@@ -499,7 +499,9 @@ impl Allocator for Script {
     fn add_slave(&self, id: &SlaveId, slave: NewSlave<'_>) {
         let used: Vec<String> =
             slave.used.iter().map(|(id, used)| format!(" {id}={used}")).collect();
-        self.note(format!("add_slave {id} {}{}", slave.total, used.concat()));
+        let until = slave.unavailability.map(|time| format!(" until {}", time.start.nanoseconds));
+        let until = until.unwrap_or_default();
+        self.note(format!("add_slave {id} {}{}{until}", slave.total, used.concat()));
     }
     fn remove_slave(&self, id: &SlaveId) {
         self.note(format!("remove_slave {id}"));

@@ -78,7 +78,9 @@ impl Master {
             slave_id: slave_id.clone(),
             resources,
         };
-        let sent = (message(&offer, framework, slave), slave.pid.to_string());
+        let mut sent = message(&offer, framework, slave);
+        sent.unavailability = self.cluster.machines.unavailability(&slave.machine());
+        let sent = (sent, slave.pid.to_string());
         self.cluster.add_offer(offer);
         if let Some(timeout) = self.config.offer_timeout {
             let timed_out = id.clone();

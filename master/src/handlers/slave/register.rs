@@ -13,7 +13,7 @@ use crate::master::Master;
 use crate::observer::{Counters, Observer, Watch};
 use crate::refusal::{RemovalCause, SlaveRefusal};
 use crate::registrar::{Admission, Operation, RegistrarError};
-use crate::state::{NewSlave, Slave};
+use crate::state::{Machine, NewSlave, Slave};
 
 impl Master {
     /// A slave without an id wants to be admitted.
@@ -24,6 +24,9 @@ impl Master {
         message: RegisterSlaveMessage,
     ) {
         self.metrics.messages_register_slave.increment();
+        if self.refuses_machine(ctx, &from, &message.slave, "registration") {
+            return;
+        }
         if let Some(slave) = self.cluster.slaves.at(&from) {
             if slave.connected {
                 info!("Slave {slave} already registered, resending acknowledgement");
@@ -54,6 +57,26 @@ impl Master {
         };
         let admitted = self.registrar.apply(Operation::AdmitSlave(info));
         ctx.then(admitted, |master, ctx, admitted| master.on_slave_admitted(ctx, new, admitted));
+    }
+
+    /// Whether a slave may not be admitted since its machine is down; it is told so.
+    pub(super) fn refuses_machine(
+        &self,
+        ctx: &Ctx<Self>,
+        from: &Upid,
+        slave: &SlaveInfo,
+        attempt: &str,
+    ) -> bool {
+        let machine = Machine::of_slave(&slave.hostname, from);
+        let is_down = self.cluster.machines.is_down(&machine);
+        if is_down {
+            warn!(
+                "Refusing {attempt} of slave at {from} because the machine '{machine}' that it is \
+                 running on is `DOWN`"
+            );
+            self.refuse_slave(ctx, from, &SlaveRefusal::MachineDown);
+        }
+        is_down
     }
 
     fn on_slave_admitted(
@@ -117,7 +140,7 @@ impl Master {
         let Some(slave) = self.cluster.slaves.get(&id) else { return };
         let new = allocator::NewSlave {
             info: &slave.info,
-            unavailability: None,
+            unavailability: self.cluster.machines.unavailability(&slave.machine()),
             total: slave.total.clone(),
             used: slave.used.clone(),
         };

@@ -34,6 +34,9 @@ impl Master {
             warn!("Slave at {from} ({hostname}) attempted to re-register without an id");
             return self.refuse_slave(ctx, &from, &SlaveRefusal::NoId);
         };
+        if self.refuses_machine(ctx, &from, &message.slave, "re-registration") {
+            return;
+        }
         if self.cluster.slaves.is_removed(&id) {
             warn!(
                 "Slave {id} at {from} ({hostname}) attempted to re-register after removal; \
