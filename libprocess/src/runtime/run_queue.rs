@@ -33,12 +33,11 @@ thread_local! {
 
 type Waiting = Arc<dyn AnyCell>;
 
-#[derive(Default)]
-struct State {
+struct State<T> {
     /// Woken from outside.
-    outside: VecDeque<Waiting>,
+    outside: VecDeque<T>,
     /// Woken by each of the workers, and when.
-    woken: Vec<VecDeque<(Waiting, Instant)>>,
+    woken: Vec<VecDeque<(T, Instant)>>,
     /// Workers that sleep and have not been roused.
     asleep: usize,
     watch: Watch,
@@ -55,17 +54,63 @@ enum Watch {
     Kept,
 }
 
+/// What a worker has done before it looks for what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Work,
+    Watch,
+    Sleep,
+}
+
 /// What a worker does next.
-enum Next {
-    Run(Waiting),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next<T> {
+    Run(T),
     /// Something waits that is for another worker, unless it waits for long.
     Watch,
     Sleep,
     End,
 }
 
-impl State {
-    fn next(&mut self, worker: usize, turn: u32) -> Next {
+impl<T> State<T> {
+    fn new(workers: usize) -> Self {
+        Self {
+            outside: VecDeque::new(),
+            woken: std::iter::repeat_with(VecDeque::new).take(workers).collect(),
+            asleep: 0,
+            watch: Watch::Nobody,
+            closed: false,
+        }
+    }
+
+    /// Puts an actor behind those that wait; tells whether a sleeping worker is to be roused.
+    fn push(&mut self, worker: Option<usize>, item: T, now: impl FnOnce() -> Instant) -> bool {
+        match worker {
+            Some(worker) => self.woken[worker].push_back((item, now())),
+            None => self.outside.push_back(item),
+        }
+        self.rouses(worker.is_none())
+    }
+
+    /// What `worker` does next, and whether another one is to be roused to watch over the rest.
+    fn step(&mut self, worker: usize, turn: u32, after: After) -> (Next<T>, bool) {
+        let watches =
+            after == After::Watch || (after == After::Sleep && self.watch == Watch::Called);
+        if watches {
+            self.watch = Watch::Nobody;
+        }
+        let next = self.next(worker, turn);
+        match next {
+            Next::Watch => self.watch = Watch::Kept,
+            Next::Sleep => self.asleep += 1,
+            Next::Run(_) | Next::End => {}
+        }
+        // Whoever gives up the watch for work hands it on: the work may take long.
+        let is_left = watches && matches!(next, Next::Run(_)) && self.is_anyone_left();
+        (next, is_left && self.rouses(false))
+    }
+
+    fn next(&mut self, worker: usize, turn: u32) -> Next<T> {
         if self.closed {
             return Next::End;
         }
@@ -82,8 +127,8 @@ impl State {
         }
     }
 
-    fn look_after_others(&mut self) -> Next {
-        let oldest = |queue: &&mut VecDeque<(Waiting, Instant)>| queue.front().map(|(_, at)| *at);
+    fn look_after_others(&mut self) -> Next<T> {
+        let oldest = |queue: &&mut VecDeque<(T, Instant)>| queue.front().map(|(_, at)| *at);
         let queues = self.woken.iter_mut().filter(|queue| !queue.is_empty());
         let Some(queue) = queues.min_by_key(oldest) else { return Next::Sleep };
         let taken = queue.pop_front_if(|(_, since)| since.elapsed() >= WATCH);
@@ -112,15 +157,14 @@ impl State {
 
 /// The run queue of one runtime.
 pub(super) struct RunQueue {
-    state: Mutex<State>,
+    state: Mutex<State<Waiting>>,
     /// A permit for each sleeping worker that has been roused.
     rouse: Semaphore,
 }
 
 impl RunQueue {
     pub(super) fn new(workers: usize) -> Self {
-        let woken = std::iter::repeat_with(VecDeque::new).take(workers).collect();
-        Self { state: Mutex::new(State { woken, ..State::default() }), rouse: Semaphore::new(0) }
+        Self { state: Mutex::new(State::new(workers)), rouse: Semaphore::new(0) }
     }
 
     /// Puts an actor behind those that wait; false if nobody runs any more.
@@ -130,11 +174,7 @@ impl RunQueue {
         if state.closed {
             return false;
         }
-        match worker {
-            Some(worker) => state.woken[worker].push_back((cell, Instant::now())),
-            None => state.outside.push_back(cell),
-        }
-        if state.rouses(worker.is_none()) {
+        if state.push(worker, cell, Instant::now) {
             drop(state);
             self.rouse.add_permits(1);
         }
@@ -168,40 +208,29 @@ impl RunQueue {
     }
 
     async fn next(&self, worker: usize, turn: u32, idle: &impl Fn()) -> Option<Waiting> {
-        let (mut keeps_watch, mut was_roused) = (false, false);
+        let mut after = After::Work;
         loop {
-            let (next, calls) = {
-                let mut state = self.state.lock();
-                if keeps_watch || (was_roused && state.watch == Watch::Called) {
-                    state.watch = Watch::Nobody;
-                }
-                let next = state.next(worker, turn);
-                match next {
-                    Next::Watch => state.watch = Watch::Kept,
-                    Next::Sleep => state.asleep += 1,
-                    Next::Run(_) | Next::End => {}
-                }
-                // Somebody else is to watch over what is left.
-                let is_left = keeps_watch && matches!(next, Next::Run(_)) && state.is_anyone_left();
-                (next, is_left && state.rouses(false))
-            };
+            let (next, calls) = self.state.lock().step(worker, turn, after);
             if calls {
                 self.rouse.add_permits(1);
             }
-            (keeps_watch, was_roused) = (matches!(next, Next::Watch), matches!(next, Next::Sleep));
-            match next {
+            after = match next {
                 Next::Run(cell) => return Some(cell),
                 Next::End => return None,
-                // On purpose without giving the thread back: it has nothing else to do.
-                Next::Watch => std::thread::sleep(WATCH),
+                Next::Watch => {
+                    // On purpose without giving the thread back: it has nothing else to do.
+                    std::thread::sleep(WATCH);
+                    After::Watch
+                }
                 Next::Sleep => {
                     idle();
                     // An error means that the queue has been closed, as the next look shows.
                     if let Ok(roused) = self.rouse.acquire().await {
                         roused.forget();
                     }
+                    After::Sleep
                 }
-            }
+            };
         }
     }
 
@@ -210,11 +239,108 @@ impl RunQueue {
         let waiting = {
             let mut state = self.state.lock();
             let workers = state.woken.len();
-            let woken = std::iter::repeat_with(VecDeque::new).take(workers).collect();
-            std::mem::replace(&mut *state, State { woken, closed: true, ..State::default() })
+            std::mem::replace(&mut *state, State { closed: true, ..State::new(workers) })
         };
         self.rouse.close();
         // Only now: an actor that ends here may send.
         drop(waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A moment so long ago that what waits since then is for anybody.
+    fn long_ago() -> Instant {
+        Instant::now() - 2 * WATCH
+    }
+
+    /// A moment that has not come: what waits since then is for its own worker.
+    fn just_now() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    /// Of `workers`, all but the first sleep.
+    fn queue(workers: usize) -> State<char> {
+        State { asleep: workers - 1, ..State::new(workers) }
+    }
+
+    #[test]
+    fn a_worker_alternates_between_its_own_and_what_comes_from_outside() {
+        let mut state = queue(1);
+        for item in ['a', 'b'] {
+            assert!(!state.push(Some(0), item, just_now));
+        }
+        for item in ['x', 'y'] {
+            assert!(!state.push(None, item, just_now));
+        }
+        for (turn, item) in (0..).zip(['a', 'x', 'b', 'y']) {
+            assert_eq!(state.step(0, turn, After::Work), (Next::Run(item), false));
+        }
+        assert_eq!(state.step(0, 4, After::Work), (Next::Sleep, false));
+        assert_eq!(state.asleep, 1);
+    }
+
+    #[test]
+    fn each_that_comes_from_outside_rouses_a_sleeper() {
+        let mut state = queue(3);
+        assert!(state.push(None, 'x', just_now));
+        assert!(state.push(None, 'y', just_now));
+        assert!(!state.push(None, 'z', just_now), "nobody sleeps any more");
+        assert_eq!(state.watch, Watch::Nobody);
+    }
+
+    #[test]
+    fn one_alone_is_called_to_watch_and_leaves_what_is_fresh() {
+        // Worker 2 is busy at first.
+        let mut state = State { asleep: 1, ..queue(3) };
+        assert!(state.push(Some(0), 'a', just_now));
+        assert!(!state.push(Some(0), 'b', just_now), "one has been called already");
+        assert_eq!(state.step(1, 0, After::Sleep), (Next::Watch, false));
+        assert_eq!(state.step(1, 0, After::Watch), (Next::Watch, false));
+        // Another need not watch beside it.
+        assert_eq!(state.step(2, 0, After::Work), (Next::Sleep, false));
+        assert_eq!(state.step(0, 0, After::Work), (Next::Run('a'), false));
+        assert_eq!(state.step(0, 1, After::Work), (Next::Run('b'), false));
+        assert_eq!(state.step(1, 0, After::Watch), (Next::Sleep, false));
+        assert_eq!((state.watch, state.asleep), (Watch::Nobody, 2));
+    }
+
+    #[test]
+    fn who_finds_work_hands_the_watch_on() {
+        for first in [After::Sleep, After::Watch] {
+            let mut state = queue(4);
+            assert!(state.push(Some(0), 'a', long_ago));
+            for item in ['b', 'c'] {
+                assert!(!state.push(Some(0), item, long_ago));
+            }
+            if first == After::Watch {
+                state.watch = Watch::Kept;
+            }
+            // Worker 0 is busy all the while, and so is each of the others from here on.
+            assert_eq!(state.step(1, 0, first), (Next::Run('a'), true));
+            assert_eq!(state.step(2, 0, After::Sleep), (Next::Run('b'), true));
+            assert_eq!(state.step(3, 0, After::Sleep), (Next::Run('c'), false));
+            assert_eq!((state.watch, state.asleep), (Watch::Nobody, 0));
+        }
+    }
+
+    #[test]
+    fn what_has_waited_longest_is_taken_first() {
+        let mut state = queue(3);
+        let oldest = long_ago();
+        state.push(Some(1), 'b', || oldest + WATCH / 2);
+        state.push(Some(0), 'a', || oldest);
+        assert_eq!(state.step(2, 0, After::Work).0, Next::Run('a'));
+        assert_eq!(state.step(2, 1, After::Work).0, Next::Run('b'));
+    }
+
+    #[test]
+    fn a_closed_queue_ends_its_workers_and_takes_no_more() {
+        let mut state = queue(1);
+        state.push(None, 'x', just_now);
+        state.closed = true;
+        assert_eq!(state.step(0, 0, After::Work), (Next::End, false));
     }
 }
