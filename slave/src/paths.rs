@@ -13,6 +13,10 @@
 //! │                       └── runs
 //! │                           ├── latest -> <container id>
 //! │                           └── <container id>          the sandbox
+//! ├── volumes
+//! │   └── roles
+//! │       └── <role>
+//! │           └── <persistence id>                        a persistent volume; never removed
 //! └── meta                                                what the next run of a slave recovers
 //!     ├── boot_id
 //!     ├── resources
@@ -47,9 +51,11 @@
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use common::ids::{ExecutorId, FrameworkId, SlaveId};
+use proto::mesos::Resource;
+use proto::mesos::resource::disk_info::source::Type;
 
 use crate::state::executor::Run;
 
@@ -125,6 +131,45 @@ impl WorkDir {
         let executor = self.executor(slave_id, &run.framework_id, &run.executor_id);
         executor.join(RUNS).join(run.container_id.as_str())
     }
+
+    /// Where a persistent volume is; `None` if the resource is none. A disk of its own may have
+    /// the same tree, or be the volume.
+    ///
+    /// # Errors
+    /// If its role or id would lead elsewhere.
+    pub(crate) fn persistent_volume(&self, volume: &Resource) -> Result<Option<PathBuf>, NotAName> {
+        let disk = volume.disk.as_ref();
+        let Some((disk, persistence)) =
+            disk.and_then(|disk| Some((disk, disk.persistence.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let source = disk.source.as_ref();
+        let root = match source.map(|source| (source.r#type(), source)) {
+            None => Some(self.0.clone()),
+            Some((Type::Path, source)) => {
+                source.path.as_ref().and_then(|path| path.root.as_ref()).map(PathBuf::from)
+            }
+            Some((Type::Mount, source)) => {
+                let root = source.mount.as_ref().and_then(|mount| mount.root.as_ref());
+                return Ok(root.map(PathBuf::from));
+            }
+            Some((Type::Unknown | Type::Block | Type::Raw, _)) => None,
+        };
+        let Some(root) = root else { return Ok(None) };
+        let (role, id) = (name(volume.role())?, name(&persistence.id)?);
+        Ok(Some(root.join("volumes/roles").join(role).join(id)))
+    }
+}
+
+/// A text that would lead elsewhere than to a directory of its own.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not the name of a directory")]
+pub(crate) struct NotAName(String);
+
+fn name(text: &str) -> Result<&str, NotAName> {
+    let is_name = Path::new(text).components().eq([Component::Normal(text.as_ref())]);
+    if is_name { Ok(text) } else { Err(NotAName(text.to_owned())) }
 }
 
 /// Makes a sandbox and lets the link `latest` beside it lead to it. Blocks on the disk.
@@ -140,6 +185,8 @@ pub(crate) fn create_sandbox(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proto::mesos::resource::DiskInfo;
+
     use super::*;
 
     fn run() -> Run {
@@ -162,6 +209,38 @@ mod tests {
             work_dir.meta().run(&slave, &run()),
             "/w/meta/slaves/s/frameworks/f/executors/e/runs/c",
         );
+    }
+
+    #[test]
+    fn paths_test_persistent_volume() {
+        use proto::mesos::resource::disk_info::source::{Mount, Path};
+        use proto::mesos::resource::disk_info::{Persistence, Source};
+        let work_dir = WorkDir("/w".into());
+        let path = |role: &str, id: &str, source: Option<Source>| {
+            let persistence = Some(Persistence { id: id.to_owned(), ..Default::default() });
+            let disk = Some(DiskInfo { persistence, source, ..DiskInfo::default() });
+            let role = Some(role.to_owned());
+            work_dir.persistent_volume(&Resource { disk, role, ..Resource::default() }).ok()
+        };
+        let check = |path: Option<Option<PathBuf>>, expected: &str| {
+            assert_eq!(path, Some(Some(expected.into())));
+        };
+        let root = Some("/mnt".to_owned());
+        let path_source =
+            Source { path: Some(Path { root: root.clone() }), ..source_of(Type::Path) };
+        let mount = Source { mount: Some(Mount { root }), ..source_of(Type::Mount) };
+        check(path("r", "id", None), "/w/volumes/roles/r/id");
+        check(path("r", "id", Some(path_source)), "/mnt/volumes/roles/r/id");
+        check(path("r", "id", Some(mount)), "/mnt");
+        assert_eq!(path("r", "id", Some(source_of(Type::Path))), Some(None));
+        for (role, id) in [("..", "id"), ("a/b", "id"), ("r", ".."), ("r", "../../x"), ("r", "")] {
+            assert_eq!(path(role, id, None), None, "{role} {id}");
+        }
+        assert_eq!(work_dir.persistent_volume(&Resource::default()), Ok(None));
+    }
+
+    fn source_of(kind: Type) -> proto::mesos::resource::disk_info::Source {
+        proto::mesos::resource::disk_info::Source { r#type: kind.into(), ..Default::default() }
     }
 
     #[test]

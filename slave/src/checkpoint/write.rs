@@ -43,6 +43,11 @@ pub(crate) fn resources(meta: &WorkDir, resources: &[Resource]) -> Vec<Step> {
     steps
 }
 
+/// A persistent volume, which may be there already.
+pub(crate) fn volume(path: PathBuf) -> Vec<Step> {
+    vec![Step::MakeDirectory(path)]
+}
+
 /// The slave, which becomes the one to be recovered.
 pub(crate) fn slave(meta: &WorkDir, directory: &Path, info: &SlaveInfo) -> Vec<Step> {
     let mut steps = message(directory.join(SLAVE_INFO), info);

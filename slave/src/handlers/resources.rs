@@ -4,8 +4,9 @@
 
 use common::resources::Resources;
 use libprocess::{Ctx, Upid, vlog};
+use proto::mesos::Resource;
 use proto::mesos::internal::{CheckpointResourcesMessage, UpdateSlaveMessage};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::checkpoint::write;
 use crate::phase::Phase;
@@ -26,6 +27,22 @@ impl Slave {
         // Behind it come the tasks that use them.
         let steps = write::resources(&self.config.work_dir.meta(), &message.resources);
         self.checkpoint_or_die(ctx, steps);
+        message.resources.iter().for_each(|resource| self.make_volume(ctx, resource));
+    }
+
+    /// Makes the directory of a persistent volume. One that cannot be made fails the tasks that use
+    /// it, and nothing else.
+    fn make_volume(&self, ctx: &Ctx<Self>, resource: &Resource) {
+        let path = match self.config.work_dir.persistent_volume(resource) {
+            Ok(Some(path)) => path,
+            Ok(None) => return,
+            Err(why) => return error!("Failed to create a persistent volume: {why}"),
+        };
+        self.checkpoint(ctx, write::volume(path), |_, _, made| {
+            if let Err(why) = made {
+                error!("Failed to create a persistent volume: {why}");
+            }
+        });
     }
 
     /// Asks for an estimate, now and again after each answer.

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use common::resources::Resources;
 use proto::mesos::internal::{
-    ExecutorReregisteredMessage, KillTaskMessage, ReconnectExecutorMessage,
-    ReregisterExecutorMessage, ReregisterSlaveMessage, RunTaskMessage, ShutdownExecutorMessage,
-    ShutdownFrameworkMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
-    UpdateFrameworkMessage,
+    CheckpointResourcesMessage, ExecutorReregisteredMessage, KillTaskMessage,
+    ReconnectExecutorMessage, ReregisterExecutorMessage, ReregisterSlaveMessage, RunTaskMessage,
+    ShutdownExecutorMessage, ShutdownFrameworkMessage, StatusUpdateAcknowledgementMessage,
+    StatusUpdateMessage, UpdateFrameworkMessage,
 };
+use proto::mesos::resource::DiskInfo;
+use proto::mesos::resource::disk_info::Persistence;
 use proto::mesos::task_status::Reason;
-use proto::mesos::{FrameworkId, TaskId, TaskState};
+use proto::mesos::{FrameworkId, Resource, TaskId, TaskState};
 
 use crate::recovery::{RUN, come_back, reregistration};
 use crate::support::{
@@ -209,6 +212,31 @@ fn an_executor_that_comes_back_twice_is_told_to_end_once_only() {
         let message = ReregisterExecutorMessage { updates, ..reregistration(&command) };
         come_back(&world, &mut other, &message).await;
         world.reregistered().await;
+    });
+}
+
+#[test]
+fn persistent_volumes_are_made_and_kept() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let volume = |id: &str| {
+            let persistence = Persistence { id: id.to_owned(), ..Persistence::default() };
+            let disk = DiskInfo { persistence: Some(persistence), ..DiskInfo::default() };
+            let amount = "disk:1".parse::<Resources>().unwrap().to_messages().remove(0);
+            Resource { role: Some("r".to_owned()), disk: Some(disk), ..amount }
+        };
+        let resources = vec![volume("id"), volume("../../../out")];
+        world.tell(&CheckpointResourcesMessage { resources });
+        world.settle().await;
+        let directory = world.work_dir().join("volumes/roles/r/id");
+        assert!(directory.is_dir());
+        assert!(!world.work_dir().join("out").exists());
+        std::fs::write(directory.join("precious"), "").unwrap();
+        world.tell(&CheckpointResourcesMessage { resources: vec![volume("id")] });
+        world.tell(&CheckpointResourcesMessage { resources: Vec::new() });
+        world.restart(&[]).await;
+        world.reregistered().await;
+        assert!(directory.join("precious").is_file());
     });
 }
 
