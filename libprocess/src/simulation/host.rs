@@ -2,6 +2,7 @@
 //! of what could run next, in place of threads.
 //! Called by the runtime's engine and by the simulation. Never runs anything itself.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
@@ -42,6 +43,24 @@ pub(super) enum Ready {
     Begin(Job),
 }
 
+/// By what a thing that could run is known. Not by when it was woken: those who wait for the same
+/// thing are woken in an order that may be another one in each run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// An actor, and how many of its name are listed already: those before it that have ended.
+    Cell(Arc<str>, usize),
+    Task(u64),
+    /// Counted from the first that the simulation began.
+    Begin(u64),
+}
+
+/// What could run next, with the process it belongs to.
+#[derive(Default)]
+struct Agenda {
+    ready: BTreeMap<(Life, Key), Ready>,
+    begun: u64,
+}
+
 /// Everything that chance and packets touch.
 struct Fate {
     random: SmallRng,
@@ -53,9 +72,8 @@ struct Fate {
 pub(crate) struct World {
     clock: Clock,
     latency: Range<Duration>,
-    /// What could run next, with the process it belongs to. Not under the lock of the rest,
-    /// because wakers come here from anywhere.
-    ready: Mutex<Vec<(Life, Ready)>>,
+    /// Not under the lock of the rest, because wakers come here from anywhere.
+    agenda: Mutex<Agenda>,
     /// The process that runs on each node.
     lives: Mutex<Vec<Option<Life>>>,
     fate: Mutex<Fate>,
@@ -73,7 +91,7 @@ impl World {
         Self {
             clock,
             latency,
-            ready: Mutex::default(),
+            agenda: Mutex::default(),
             lives: Mutex::default(),
             fate: Mutex::new(Fate { random, network, trace: Trace::default() }),
             panic: Mutex::default(),
@@ -126,20 +144,34 @@ impl World {
     }
 
     pub(super) fn push(&self, life: Life, ready: Ready) {
-        self.ready.lock().push((life, ready));
+        let mut agenda = self.agenda.lock();
+        let key = match &ready {
+            Ready::Cell(cell) => {
+                let named = |count| Key::Cell(cell.upid().id.clone(), count);
+                let is_free = |key: &Key| !agenda.ready.contains_key(&(life, key.clone()));
+                (0..).map(named).find(is_free).expect("a list that ends")
+            }
+            Ready::Task(id) => Key::Task(*id),
+            Ready::Begin(_) => {
+                agenda.begun += 1;
+                Key::Begin(agenda.begun)
+            }
+        };
+        agenda.ready.insert((life, key), ready);
     }
 
     /// Takes one of what could run, by chance.
     pub(super) fn draw(&self) -> Option<(Life, Ready)> {
-        let mut ready = self.ready.lock();
-        let index = match ready.len() {
+        let mut agenda = self.agenda.lock();
+        let index = match agenda.ready.len() {
             0 => return None,
             1 => 0,
             count => self.with_random(|random| random.random_range(0..count)),
         };
-        let drawn = ready.swap_remove(index);
-        self.with_trace(|trace| trace.note((index as u64) << 32 | ready.len() as u64));
-        Some(drawn)
+        let key = agenda.ready.keys().nth(index)?.clone();
+        let ready = agenda.ready.remove(&key)?;
+        self.with_trace(|trace| trace.note((index as u64) << 32 | agenda.ready.len() as u64));
+        Some((key.0, ready))
     }
 }
 

@@ -23,6 +23,8 @@ use proto::mesos::internal::{
 use proto::mesos::{ContainerStatus, ResourceStatistics, TaskState, TaskStatus};
 use tokio::sync::watch;
 
+use crate::framework::checkpoints;
+
 /// What runs and ran, in all slaves of a simulation.
 #[derive(Clone, Default)]
 pub(crate) struct Ground(Arc<Mutex<Facts>>);
@@ -31,6 +33,10 @@ pub(crate) struct Ground(Arc<Mutex<Facts>>);
 struct Facts {
     /// By the slave's address: the tasks that run there.
     running: BTreeMap<String, BTreeSet<String>>,
+    /// The tasks that slaves have taken from whom they knew as the leader.
+    taken: BTreeSet<String>,
+    /// By the slave's address: the latest lease of a leader that it has taken a task from.
+    leases: BTreeMap<String, u64>,
     /// All tasks that were ever begun.
     begun: BTreeSet<String>,
     /// Those that came to their end by themselves, and at which slave's address.
@@ -43,6 +49,15 @@ impl Ground {
         self.0.lock().running.remove(slave);
     }
 
+    /// A slave is told to run a task by whom it knows as the leader, who has this lease.
+    pub(crate) fn take(&self, slave: &str, task: String, lease: u64) {
+        let mut facts = self.0.lock();
+        facts.taken.insert(task);
+        let latest = facts.leases.entry(slave.to_owned()).or_default();
+        assert!(*latest <= lease, "{slave} goes back to the leader of lease {lease}");
+        *latest = lease;
+    }
+
     /// At which slave's address a task has come to its end by itself, if it has.
     pub(crate) fn finished_at(&self, task: &str) -> Option<String> {
         self.0.lock().finished.get(task).cloned()
@@ -51,9 +66,11 @@ impl Ground {
     fn begin(&self, slave: &str, task: &str) {
         let mut facts = self.0.lock();
         assert!(facts.begun.insert(task.to_owned()), "{task} runs a second time");
+        assert!(facts.taken.contains(task), "{task} runs at the word of who does not lead");
         let here = facts.running.entry(slave.to_owned()).or_default();
         here.insert(task.to_owned());
-        assert!(here.len() <= crate::TASKS_PER_SLAVE, "{slave} runs more than it has: {here:?}");
+        let kept = here.iter().filter(|task| checkpoints(task)).count();
+        assert!(kept <= crate::TASKS_PER_SLAVE, "{slave} runs more than it has: {here:?}");
     }
 
     fn finish(&self, slave: &str, task: &str) {

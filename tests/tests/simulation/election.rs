@@ -1,5 +1,6 @@
 //! An election that a test sees through: sessions that end some time after their process, and a
-//! leader whom each node learns of when it does. What ZooKeeper is to real masters.
+//! leader whom each node learns of when it does. What ZooKeeper is to real masters; and, unlike it,
+//! a witness of who was told of whom.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use coordination::election::{
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use libprocess::Runtime;
+use libprocess::{Address, Runtime, Upid};
 use parking_lot::Mutex;
 use proto::mesos::MasterInfo;
 use tokio::sync::{oneshot, watch};
@@ -34,6 +35,10 @@ struct State {
     serial: u64,
     now: Duration,
     candidates: BTreeMap<u64, Candidate>,
+    /// Which candidacy the id of a master belongs to, the last one.
+    leases: BTreeMap<String, u64>,
+    /// Whom each node takes for the leader.
+    told: BTreeMap<Address, Option<MasterInfo>>,
 }
 
 /// The election; clones are the same one.
@@ -54,6 +59,19 @@ impl Election {
         state.now = now;
         state.candidates.retain(|_, candidate| candidate.until.is_none_or(|until| now < until));
         self.announce(&state);
+    }
+
+    /// The lease of the master with this id: a later leader has a higher one.
+    pub(crate) fn lease(&self, id: &str) -> Option<u64> {
+        self.state.lock().leases.get(id).copied()
+    }
+
+    /// The lease of the leader that a node knows of, if that is `master`.
+    pub(crate) fn lease_of(&self, node: Address, master: &Upid) -> Option<u64> {
+        let state = self.state.lock();
+        let leader = state.told.get(&node)?.as_ref()?;
+        let is_it = leader.pid.as_ref().is_some_and(|pid| *pid == master.to_string());
+        is_it.then(|| state.leases[&leader.id])
     }
 
     /// Ends the session of the leader.
@@ -80,6 +98,7 @@ impl Election {
     }
 
     pub(crate) fn detector(&self, runtime: &Runtime) -> Arc<dyn MasterDetector> {
+        self.state.lock().told.remove(&runtime.address());
         Arc::new(Detector { election: self.clone(), runtime: runtime.clone() })
     }
 }
@@ -110,6 +129,7 @@ impl MasterContender for Contender {
         state.serial += 1;
         let serial = state.serial;
         let (lost, until_lost) = oneshot::channel();
+        state.leases.insert(info.id.clone(), serial);
         state.candidates.insert(serial, Candidate { info, lost, until: None });
         standing.serial = Some(serial);
         self.election.announce(&state);
@@ -144,6 +164,7 @@ impl MasterDetector for Detector {
         &self,
         previous: Option<MasterInfo>,
     ) -> BoxFuture<'static, Result<Option<MasterInfo>, DetectError>> {
+        let (state, address) = (self.election.state.clone(), self.runtime.address());
         let mut leader = self.election.leader.subscribe();
         let clock = self.runtime.clock().clone();
         let delay = Duration::from_millis(self.runtime.random() % DELAY_MS);
@@ -155,6 +176,7 @@ impl MasterDetector for Detector {
                 clock.clone().sleep(delay).await;
                 let now = leader.borrow_and_update().clone();
                 if now != previous {
+                    state.lock().told.insert(address, now.clone());
                     return Ok(now);
                 }
             }
