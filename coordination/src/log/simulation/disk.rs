@@ -55,6 +55,15 @@ pub(super) struct Disk {
 struct Contents {
     metadata: Option<Metadata>,
     actions: BTreeMap<u64, Action>,
+    /// What was there instead of what is not synchronized yet, the latest last.
+    undo: Vec<Undo>,
+    /// How often it was written.
+    writes: u64,
+}
+
+enum Undo {
+    Metadata(Option<Metadata>),
+    Action(u64, Option<Action>),
 }
 
 impl Disk {
@@ -64,6 +73,27 @@ impl Disk {
 
     pub(super) fn wipe(&self) {
         *self.contents.lock() = Contents::default();
+    }
+
+    /// How often it was written since it was new.
+    pub(super) fn writes(&self) -> u64 {
+        self.contents.lock().writes
+    }
+
+    /// What was not synchronized is gone.
+    pub(super) fn lose_power(&self) {
+        let mut contents = self.contents.lock();
+        while let Some(undo) = contents.undo.pop() {
+            match undo {
+                Undo::Metadata(metadata) => contents.metadata = metadata,
+                Undo::Action(position, Some(action)) => {
+                    contents.actions.insert(position, action);
+                }
+                Undo::Action(position, None) => {
+                    contents.actions.remove(&position);
+                }
+            }
+        }
     }
 
     /// Whether the replica on it may vote.
@@ -92,18 +122,24 @@ impl Storage for Disk {
         Ok(restored)
     }
 
-    fn write(&mut self, changes: &[Change], _: Durability) -> Result<(), StorageError> {
+    fn write(&mut self, changes: &[Change], durability: Durability) -> Result<(), StorageError> {
         let mut contents = self.contents.lock();
+        contents.writes += 1;
         for change in changes {
-            match change {
-                Change::Metadata(metadata) => contents.metadata = Some(*metadata),
+            let undo = match change {
+                Change::Metadata(metadata) => Undo::Metadata(contents.metadata.replace(*metadata)),
                 Change::Action(action) => {
                     if is_learned(action) {
                         self.learned.note(action);
                     }
-                    contents.actions.insert(action.position, action.clone());
+                    let position = action.position;
+                    Undo::Action(position, contents.actions.insert(position, action.clone()))
                 }
-            }
+            };
+            contents.undo.push(undo);
+        }
+        if durability == Durability::Disk {
+            contents.undo.clear();
         }
         Ok(())
     }
