@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use tests::daemon::eventually;
 use tests::masters::Masters;
 use tests::needs;
 use tests::network::{MIDDLE, Network};
@@ -83,10 +84,13 @@ fn slave_is_cut_from_the_masters() {
     let framework = framework_at(MIDDLE, &site.masters);
     for _ in 0..rounds(5) {
         framework.wait_for_running();
-        let seen = slave.daemon.line_count();
         (0..MASTERS).for_each(|master| site.network.cut(master, SLAVE));
         // A task that ends meanwhile is told of all the same, later.
-        slave.daemon.wait_for_after(seen, "exited with status 0");
+        eventually("the end of all executors", || {
+            let printed = slave.daemon.printed();
+            let count = |text| printed.matches(text).count();
+            (count("Starting container '") == count(" exited with status ")).then_some(())
+        });
         (0..MASTERS).for_each(|master| site.network.mend(master, SLAVE));
         framework.wait_for_finished(1);
     }
