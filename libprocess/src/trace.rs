@@ -36,6 +36,13 @@ pub(crate) const SLOW_HANDLER: Duration = Duration::from_secs(1);
 /// Where a process finds the event that has started it.
 pub(crate) const CAUSE_VARIABLE: &str = "LIBPROCESS_CAUSE";
 
+/// How many events a thread records in a tenth of a second at any time.
+const ALLOWANCE: u32 = 200;
+
+/// How many it does between `start` and `stop`. Beyond that, recording would hold up what it shows,
+/// and the rings would be overwritten before anybody could look.
+const ALLOWANCE_OF_ALL: u32 = 2_000;
+
 /// How many events a runtime keeps, unless `start` says otherwise.
 const RECORDS: usize = 65_536;
 
@@ -61,6 +68,8 @@ pub(crate) struct Tracer {
     until_unix: AtomicU64,
     /// The latest such moment so far: whoever comes with that again is not heeded.
     heeded_until_unix: AtomicU64,
+    /// How many events were not recorded, because there were too many of them at a time.
+    passed_over: AtomicU64,
     rings: Box<[Mutex<Ring>]>,
     records_per_ring: AtomicUsize,
     slow_nanos: u64,
@@ -78,6 +87,7 @@ impl Tracer {
             until: AtomicU64::new(0),
             until_unix: AtomicU64::new(0),
             heeded_until_unix: AtomicU64::new(0),
+            passed_over: AtomicU64::new(0),
             records_per_ring: AtomicUsize::new(RECORDS / rings.len()),
             rings,
             slow_nanos: u64::try_from(config.slow_handler().as_nanos()).unwrap_or(u64::MAX),
@@ -94,6 +104,7 @@ impl Tracer {
         let records = records.unwrap_or(RECORDS).min(RECORDS_MAX);
         self.records_per_ring.store(records.div_ceil(self.rings.len()), Ordering::Relaxed);
         self.rings.iter().for_each(|ring| *ring.lock() = Ring::new());
+        self.passed_over.store(0, Ordering::Relaxed);
         let until = ticks::fine() + u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 2);
         // Rounded up: whoever hears of it late still hears of it.
         let until_unix = (until + ticks::to_unix()).div_ceil(1_000_000_000);
@@ -141,7 +152,8 @@ impl Tracer {
         make: impl FnOnce() -> Record,
     ) -> Option<Box<Record>> {
         let until = self.until.load(Ordering::Relaxed);
-        if until == 0 && !cause::may_record(ticks::coarse) {
+        let allowance = if until == 0 { ALLOWANCE } else { ALLOWANCE_OF_ALL };
+        if !cause::may_record(allowance, &self.passed_over, ticks::coarse) {
             return None;
         }
         let now = ticks::fine();
@@ -180,6 +192,11 @@ impl Tracer {
         let copy =
             |ring: &Mutex<Ring>| ring.lock().iter().map(|record| (**record).clone()).collect();
         self.rings.iter().flat_map(|ring| -> Vec<Record> { copy(ring) }).collect()
+    }
+
+    /// How many events have not been recorded since the start, to within a few.
+    pub(crate) fn passed_over(&self) -> u64 {
+        self.passed_over.load(Ordering::Relaxed)
     }
 
     /// Says once for each actor and event that a handler took too long.

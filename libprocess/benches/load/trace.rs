@@ -14,7 +14,7 @@ use crate::remote::{Remote, processor_time, start};
 const TURNS: usize = 9;
 
 /// How many round trips are measured at a time.
-const ROUND_TRIPS: u64 = 100_000;
+const ROUND_TRIPS: u64 = 1_000_000;
 
 /// How long the other process, which follows this one, goes on recording after the start.
 const RECORDED: Duration = Duration::from_secs(5);

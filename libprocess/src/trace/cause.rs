@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::trace::Outcome;
 
@@ -86,6 +87,8 @@ struct Here {
     patience: Cell<u32>,
     /// When the window is over, on the coarse clock.
     window_ends: Cell<u64>,
+    /// How many events were passed over since the last look at the clock.
+    passed_over: Cell<u64>,
 }
 
 thread_local! {
@@ -96,6 +99,7 @@ thread_local! {
         allowance: Cell::new(0),
         patience: Cell::new(0),
         window_ends: Cell::new(0),
+        passed_over: Cell::new(0),
     } };
 }
 
@@ -138,22 +142,26 @@ pub(super) fn take_outcome() -> Outcome {
     HERE.with(|here| here.outcome.replace(Outcome::Served))
 }
 
-/// How many events a thread records in [`WINDOW_NANOS`] when not all are asked for.
-const ALLOWANCE: u32 = 1_000;
-
 /// A tenth of a second.
 const WINDOW_NANOS: u64 = 100_000_000;
 
 /// How many events are passed over between two looks at the clock.
 const PATIENCE: u32 = 64;
 
-/// Whether one more event may be recorded. `now` is asked for only when the allowance is spent.
-pub(super) fn may_record(now: impl FnOnce() -> u64) -> bool {
+/// Whether this thread may record one more event, of which it may record `allowance` in a window
+/// of a tenth of a second; those that it may not are added to `passed_over`, now and then. `now`
+/// is asked for only when the allowance is spent.
+pub(super) fn may_record(
+    allowance: u32,
+    passed_over: &AtomicU64,
+    now: impl FnOnce() -> u64,
+) -> bool {
     HERE.with(|here| {
         if let Some(rest) = here.allowance.get().checked_sub(1) {
             here.allowance.set(rest);
             return true;
         }
+        here.passed_over.set(here.passed_over.get() + 1);
         if let Some(rest) = here.patience.get().checked_sub(1) {
             here.patience.set(rest);
             return false;
@@ -164,7 +172,9 @@ pub(super) fn may_record(now: impl FnOnce() -> u64) -> bool {
             return false;
         }
         here.window_ends.set(now + WINDOW_NANOS);
-        here.allowance.set(ALLOWANCE - 1);
+        here.allowance.set(allowance - 1);
+        // All but this one.
+        passed_over.fetch_add(here.passed_over.take() - 1, Ordering::Relaxed);
         true
     })
 }
@@ -204,9 +214,14 @@ mod tests {
 
     #[test]
     fn a_burst_is_recorded_up_to_the_allowance_and_later_ones_again() {
-        let count = |now: u64| (0..10 * ALLOWANCE).filter(|_| may_record(|| now)).count();
-        assert_eq!(count(1), ALLOWANCE as usize);
+        let passed_over = AtomicU64::new(0);
+        let may = |now| may_record(7, &passed_over, || now);
+        let count = |now| (0..1_000).filter(|_| may(now)).count();
+        assert_eq!(count(1), 7);
         assert_eq!(count(WINDOW_NANOS), 0);
-        assert_eq!(count(WINDOW_NANOS + 1), ALLOWANCE as usize);
+        assert_eq!(count(WINDOW_NANOS + 1), 7);
+        // A few are passed over before the clock is looked at.
+        let passed_over = passed_over.load(Ordering::Relaxed);
+        assert!((1_993..1_993 + u64::from(PATIENCE) + 1).contains(&passed_over), "{passed_over}");
     }
 }

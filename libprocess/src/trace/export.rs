@@ -93,7 +93,13 @@ impl Export {
             program: crate::os::program::name(),
             pid: std::process::id(),
         };
-        let mut export = Self { origins: vec![origin], hops: hops.collect(), notes: Vec::new() };
+        let notes = match tracer.passed_over() {
+            0 => Vec::new(),
+            count => {
+                vec![format!("{address} has passed over {count} events: too many at a time")]
+            }
+        };
+        let mut export = Self { origins: vec![origin], hops: hops.collect(), notes };
         export.complete();
         export
     }
