@@ -77,7 +77,7 @@ const COMMANDS: [Command; 11] = [
     Command {
         name: "drill",
         arguments: "[filter]",
-        purpose: "the drills in their full form, one after the other; takes most of an hour",
+        purpose: "the drills in their full form, one after the other, for some minutes",
         run: run::drill,
     },
     Command {
