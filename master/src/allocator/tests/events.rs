@@ -139,9 +139,10 @@ fn a_negative_refusal_lasts_five_seconds() {
 #[test]
 fn deactivated_slaves_are_not_offered() {
     let cluster = cluster();
-    let f1 = cluster.add_framework("f1", "*");
+    // While there is nobody to offer it to: what follows at once could come after an offer.
     let s1 = cluster.add_slave("s1", "cpus:2;mem:1024");
     cluster.allocator.deactivate_slave(&s1);
+    let f1 = cluster.add_framework("f1", "*");
     cluster.next_batch();
     cluster.check_no_offer();
     cluster.allocator.activate_slave(&s1);
