@@ -65,6 +65,7 @@ struct Inner {
     bound: SocketAddrV4,
     tls: Option<Tls>,
     schema: Option<Schema>,
+    stalled_connection: Duration,
     delegate: RwLock<Option<String>>,
     disabled_endpoints: RwLock<BTreeSet<String>>,
     authenticators: RwLock<BTreeMap<String, Arc<dyn Authenticator>>>,
@@ -144,6 +145,7 @@ impl Runtime {
             bound,
             tls,
             schema: config.schema,
+            stalled_connection: config.stalled_connection(),
             delegate: RwLock::new(config.delegate.clone()),
             disabled_endpoints: RwLock::default(),
             authenticators: RwLock::default(),
@@ -422,6 +424,11 @@ impl Runtime {
 
     pub(crate) fn schema(&self) -> Option<Schema> {
         self.inner.schema
+    }
+
+    /// How long an accepted connection may stall within a request or its answer.
+    pub(crate) fn stalled_connection(&self) -> Duration {
+        self.inner.stalled_connection
     }
 
     pub(crate) fn outgoing(&self) -> &Outgoing {

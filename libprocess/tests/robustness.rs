@@ -2,12 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use libprocess::http::Response;
-use libprocess::testing::{runtime, wait};
-use libprocess::{Address, Process, Router, Runtime, Upid};
+use libprocess::testing::{runtime, start, wait};
+use libprocess::{Address, Config, Process, Router, Runtime, Upid};
 use socket2::{Domain, Socket, Type};
 
 /// Answers, and takes messages of a type with a required shape.
@@ -163,6 +165,63 @@ fn a_client_that_never_reads_stops_nobody_else() {
         }
     }
     assert_alive(&runtime);
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn a_request_that_stalls_ends_its_connection() {
+    let limit = Some(Duration::from_millis(200));
+    let runtime = start(Config { stalled_connection: limit, ..Config::default() });
+    runtime.spawn("target", Target).expect("a free id");
+    let mut idle = connect(&runtime);
+    let halves: [&[u8]; 4] = [
+        b"POST /tar",
+        b"GET /target HTTP/1.1\r\nHost: x\r\n",
+        b"POST /target/test.Note HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\n\
+          Transfer-Encoding: chunked\r\n\r\nfff\r\nhalf a body",
+        b"POST /target HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n",
+    ];
+    let stalled = halves.map(|half| {
+        let mut stream = connect(&runtime);
+        stream.write_all(half).expect("open");
+        stream
+    });
+    for stream in stalled {
+        assert!(drain(stream).is_empty(), "what is not whole gets no answer");
+    }
+    // Nothing has begun on this one, so that it may wait.
+    idle.write_all(b"GET /target HTTP/1.1\r\nConnection: close\r\n\r\n").expect("open");
+    assert!(drain(idle).ends_with(b"alive"));
+    wait(runtime.shutdown());
+}
+
+/// Answers at length and counts how often.
+struct Talker(Arc<AtomicUsize>);
+
+impl Process for Talker {
+    fn install(&self, router: &mut Router<Self>) {
+        router.route("/", None, |this: &mut Self, _, _| {
+            this.0.fetch_add(1, Ordering::Relaxed);
+            Response::ok("x".repeat(1 << 20))
+        });
+    }
+}
+
+#[test]
+fn a_client_that_never_reads_costs_bounded_memory() {
+    const REQUESTS: usize = 1_000;
+    let limit = Some(Duration::from_millis(200));
+    let runtime = start(Config { stalled_connection: limit, ..Config::default() });
+    let answers = Arc::new(AtomicUsize::new(0));
+    runtime.spawn("talker", Talker(answers.clone())).expect("a free id");
+    let mut deaf = connect(&runtime);
+    deaf.write_all(&b"GET /talker HTTP/1.1\r\n\r\n".repeat(REQUESTS)).expect("open");
+    // Until the server has given up.
+    while deaf.write(b"\r\n").is_ok() {
+        std::thread::yield_now();
+    }
+    let answers = answers.load(Ordering::Relaxed);
+    assert!((1..REQUESTS / 4).contains(&answers), "{answers} answers were held");
     wait(runtime.shutdown());
 }
 

@@ -6,7 +6,8 @@
 //! Upstream: `internal::decode_recv`, `ProcessManager::handle`, `HttpProxy`.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -33,8 +34,9 @@ use crate::trace::{EventId, Outcome};
 use crate::wire::decode::{Decoder, HttpRequest, Item, Message as Decoded, Reply};
 use crate::wire::encode::{self, Answer, Length};
 
-/// How many answers may be owed on one connection before no more requests are read from it.
-const OWED_MAX: usize = 1024;
+/// How many answers may be owed on one connection before no more of its requests are served: what
+/// a client that does not read keeps in memory.
+const OWED_MAX: usize = 64;
 
 /// How much a client may send ahead while a stream is open to it, in bytes.
 const AHEAD_BYTES_MAX: usize = 1 << 20;
@@ -126,6 +128,10 @@ struct Connection {
     decoder: Decoder,
     owed: VecDeque<Owed>,
     out: BytesMut,
+    /// More may be decoded of what has been read, as soon as fewer answers are owed.
+    held_back: bool,
+    /// How long the peer may pause within a request or an answer.
+    patience: Duration,
     /// Nothing more is read: what came cannot be decoded, or was the last request.
     deaf: bool,
     /// The last sender that came by name, and what it was resolved to.
@@ -134,9 +140,13 @@ struct Connection {
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(stream: Stream, peer: SocketAddr, runtime: WeakRuntime, site: Rc<Site>) {
-    let Some(pace) = runtime.upgrade().map(|runtime| runtime.engine().pace()) else { return };
+    let Some(alive) = runtime.upgrade() else { return };
+    let (pace, patience) = (alive.engine().pace(), alive.stalled_connection());
+    drop(alive);
     let mut connection = Connection {
         pace,
+        patience,
+        held_back: false,
         stream,
         peer,
         runtime,
@@ -158,10 +168,16 @@ impl Connection {
             if self.send_ready().await.is_err() {
                 return End::Gone;
             }
+            if self.held_back && self.has_room() {
+                self.handle_items().await;
+                continue;
+            }
             if self.deaf && self.owed.is_empty() {
                 return End::Done;
             }
-            let hears = !self.deaf && self.owed.len() < OWED_MAX;
+            let hears = !self.deaf && self.has_room();
+            let patience = if self.decoder.is_idle() { None } else { Some(self.patience) };
+            let read = self.stream.read_with(|bytes| self.decoder.feed(bytes));
             tokio::select! {
                 biased;
                 response = next_response(&mut self.owed), if !self.owed.is_empty() => {
@@ -172,20 +188,38 @@ impl Connection {
                     // What came while a stream was open has waited for this.
                     self.handle_items().await;
                 }
-                read = self.stream.read_with(|bytes| self.decoder.feed(bytes)), if hears => {
-                    match read {
-                        Ok(1..) => self.handle_items().await,
-                        Ok(0) | Err(_) => return self.half_closed().await,
+                read = within(&self.pace, patience, read), if hears => match read {
+                    Some(Ok(1..)) => self.handle_items().await,
+                    Some(Ok(0) | Err(_)) => return self.half_closed().await,
+                    None => {
+                        self.stalled("a request");
+                        return End::Gone;
                     }
-                }
+                },
             }
         }
     }
 
-    /// Acts on everything that is complete.
+    fn has_room(&self) -> bool {
+        self.owed.len() < OWED_MAX
+    }
+
+    /// The peer has taken too long: it is not waited for any more.
+    fn stalled(&self, what: &str) -> ErrorKind {
+        let patience = stout::duration::display(self.patience);
+        tracing::warn!("Closing the connection from {}: {what} stalled for {patience}", self.peer);
+        ErrorKind::TimedOut
+    }
+
+    /// Acts on everything that is complete, as long as not too many answers are owed.
     async fn handle_items(&mut self) {
         let mut mail = Mail::default();
+        self.held_back = false;
         while !self.deaf {
+            if !self.has_room() {
+                self.held_back = true;
+                break;
+            }
             match self.decoder.decode() {
                 Ok(None) => break,
                 Ok(Some(Item::Message(message))) => {
@@ -290,10 +324,18 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.stream.write_all(&self.out).await?;
-        self.out.clear();
+        while !self.out.is_empty() {
+            let write = self.stream.write_buf(&mut self.out);
+            match self.pace.limit(self.patience, write).await {
+                Some(Ok(0)) => return Err(ErrorKind::WriteZero.into()),
+                Some(written) => drop(written?),
+                None => return Err(self.stalled("an answer").into()),
+            }
+        }
+        self.out = BytesMut::new();
         // What is encrypted may wait for room in the system.
-        self.stream.flush().await
+        let flushed = self.pace.limit(self.patience, self.stream.flush()).await;
+        flushed.unwrap_or_else(|| Err(self.stalled("an answer").into()))
     }
 
     /// Sends a response; an error is the end of the connection.
@@ -412,6 +454,18 @@ impl Connection {
         let drained = async { while let Ok(1..) = self.stream.read_with(|_| {}).await {} };
         // A peer that keeps sending is cut off.
         let _ = pace.limit(LINGER, drained).await;
+    }
+}
+
+/// The outcome of `future`, unless that takes longer than a limit, if there is one.
+async fn within<T>(
+    pace: &Pace,
+    limit: Option<Duration>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    match limit {
+        None => Some(future.await),
+        Some(limit) => pace.limit(limit, future).await,
     }
 }
 

@@ -24,6 +24,9 @@ const LISTEN_BACKLOG: i32 = 500_000;
 /// The most workers that `LIBPROCESS_NUM_WORKER_THREADS` may ask for, as in 1.x.
 const WORKERS_MAX: usize = 1_024;
 
+/// How long a connection may stall unless the configuration says otherwise.
+const STALLED_CONNECTION: Duration = Duration::from_secs(120);
+
 /// What a runtime is started with.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -52,6 +55,9 @@ pub struct Config {
     /// How long a handler may take before that is logged; a second if absent.
     /// `LIBPROCESS_SLOW_HANDLER`, a duration; upstream has nothing like it.
     pub slow_handler: Option<Duration>,
+    /// How long a peer may pause within a request, or not take the answer to one, before its
+    /// connection is closed; two minutes if absent. Upstream waits for ever.
+    pub stalled_connection: Option<Duration>,
     /// The event of another process that has started this one, as
     /// [`crate::Runtime::cause_for_child`] gave it there. `LIBPROCESS_CAUSE`; upstream has
     /// nothing like it.
@@ -193,6 +199,11 @@ impl Config {
     /// How long a handler may take before that is logged.
     pub(crate) fn slow_handler(&self) -> Duration {
         self.slow_handler.unwrap_or(trace::SLOW_HANDLER)
+    }
+
+    /// How long a connection may stall within a request or its answer.
+    pub(crate) fn stalled_connection(&self) -> Duration {
+        self.stalled_connection.unwrap_or(STALLED_CONNECTION)
     }
 
     /// Binds and listens; gives the socket, what it is bound to, and what to publish.
