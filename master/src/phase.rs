@@ -3,8 +3,9 @@
 //! Upstream: `Master::visit`, `_visit`, `throttled`, `exceededCapacity`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use libprocess::clock::Clock;
+use libprocess::clock::{Clock, Timer};
 use libprocess::sync::RateLimiter;
 use libprocess::{Ctx, Upid, vlog};
 use prost::{Message, Name};
@@ -98,6 +99,19 @@ impl Master {
         doubts
     }
 
+    /// Does something later, if it is certain then that this master leads still.
+    pub(crate) fn later(
+        ctx: &Ctx<Self>,
+        delay: Duration,
+        act: impl FnOnce(&mut Self, &mut Ctx<Self>) + Send + 'static,
+    ) -> Timer {
+        ctx.after(delay, |master, ctx| {
+            if !master.doubts(ctx) {
+                act(master, ctx);
+            }
+        })
+    }
+
     fn throttle<M: Message + Name + 'static>(
         &mut self,
         ctx: &mut Ctx<Self>,
@@ -137,6 +151,9 @@ impl Master {
 
     /// As [`Master::admit`] for the end of a link: never dropped, but kept behind messages.
     pub(crate) fn admit_exited(&mut self, ctx: &mut Ctx<Self>, pid: Upid) {
+        if self.doubts(ctx) {
+            return;
+        }
         let sender = self.sender(&pid);
         match self.throttles.of(&sender) {
             None => self.peer_exited(ctx, pid),

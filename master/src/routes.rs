@@ -9,7 +9,7 @@ use coordination::daemon::log_request;
 use libprocess::clock::Time;
 use libprocess::http::help::Page;
 use libprocess::http::{Failed, Reply, Request, Response};
-use libprocess::{Router, vlog};
+use libprocess::{Ctx, Router, vlog};
 use proto::mesos::MasterInfo;
 
 use crate::config::Config;
@@ -22,6 +22,8 @@ use crate::state::Cluster;
 use crate::views::View;
 
 type Serve = fn(&View<'_>, &Request) -> Response;
+
+type Act = fn(&mut Master, &mut Ctx<Master>, &Request) -> Reply;
 
 /// Whether a request is worth a line in the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,11 +49,7 @@ pub(crate) fn install(router: &mut Router<Master>, webui: &Path) {
     at_once(router, ("/health", Logged::No), health::help(), health::serve);
     at_once(router, ("/redirect", Logged::No), redirect::help(), redirect::serve);
 
-    let help = teardown::help().into();
-    router.route_in_realm("/teardown", HTTP_REALM, help, |master: &mut Master, ctx, request| {
-        log_request(&request);
-        master.teardown_endpoint(ctx, &request)
-    });
+    acting(router, "/teardown", teardown::help(), Master::teardown_endpoint);
 
     router.provide("", webui.join("master/static/index.html"));
     router.provide("static", webui.join("master/static"));
@@ -77,6 +75,23 @@ fn beside(router: &mut Router<Master>, path: &str, help: Page, serve: Serve) {
         let failed = || Failed("the answer's writer ended".to_owned());
         Reply::later(async move { written.await.ok_or_else(failed) })
     });
+}
+
+/// Changes something, so that it asks first whether this master leads for certain. What only shows
+/// something does not: it may be out of date, as upstream's.
+fn acting(router: &mut Router<Master>, path: &str, help: Page, act: Act) {
+    router.route_in_realm(
+        path,
+        HTTP_REALM,
+        help.into(),
+        move |master: &mut Master, ctx, request| {
+            log_request(&request);
+            if master.doubts(ctx) {
+                return Response::service_unavailable().into();
+            }
+            act(master, ctx, &request)
+        },
+    );
 }
 
 /// All that endpoints show, as it was at a moment.

@@ -43,7 +43,9 @@ impl Master {
             .collect();
         let count = self.cluster.slaves.recovered.len();
         let timeout = self.config.slave_reregister_timeout;
-        ctx.after(timeout, move |master, ctx| master.on_recovered_slaves_timeout(ctx, count));
+        Self::later(ctx, timeout, move |master, ctx| {
+            master.on_recovered_slaves_timeout(ctx, count);
+        });
         self.allocator.recover(count, quotas);
         info!(
             "Recovered {count} slaves from the Registry ({bytes}) ; allowing {} for slaves to \

@@ -83,6 +83,7 @@ impl Master {
         match verdict {
             Verdict::Failed(why) => return Err(Failed(why)),
             Verdict::Denied => return Ok(Response::forbidden("")),
+            Verdict::Allowed if self.doubts(ctx) => return Ok(Response::service_unavailable()),
             Verdict::Allowed => {}
         }
         if self.cluster.frameworks.get(&id).is_none() {

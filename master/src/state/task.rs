@@ -73,11 +73,15 @@ impl Task {
         }
     }
 
-    /// Whether an acknowledgement of this uuid is the last thing to be heard of the task.
-    pub fn ends_with(&self, uuid: &[u8]) -> bool {
+    /// Whether the framework was told that the task has ended.
+    pub fn is_told_terminal(&self) -> bool {
         self.message.status_update_state.is_some()
             && is_terminal(self.message.status_update_state())
-            && self.message.status_update_uuid.as_deref() == Some(uuid)
+    }
+
+    /// Whether an acknowledgement of this uuid is the last thing to be heard of the task.
+    pub fn ends_with(&self, uuid: &[u8]) -> bool {
+        self.is_told_terminal() && self.message.status_update_uuid.as_deref() == Some(uuid)
     }
 
     pub(super) fn update(&mut self, update: &StatusUpdate) -> TaskUpdated {

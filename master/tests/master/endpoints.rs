@@ -8,6 +8,7 @@ use std::sync::Arc;
 use libprocess::http::auth::BasicAuthenticator;
 use master::authorizer::{Action, Authorizer, Verdict};
 use master::constants::HTTP_REALM;
+use master::fatal::Fatal;
 use proto::mesos::FrameworkInfo;
 use proto::mesos::internal::{Registry, ShutdownFrameworkMessage};
 use serde_json::Value;
@@ -128,6 +129,23 @@ fn observe_confirms() {
     assert_eq!((answer.status, answer.body.as_str()), (400, "Missing value for 'monitor'"));
 }
 
+const ENDPOINTS: [&str; 14] = [
+    "/flags",
+    "/frameworks",
+    "/health",
+    "/observe",
+    "/redirect",
+    "/roles",
+    "/roles.json",
+    "/slaves",
+    "/state",
+    "/state-summary",
+    "/state.json",
+    "/tasks",
+    "/tasks.json",
+    "/teardown",
+];
+
 #[test]
 fn every_endpoint_has_a_help_page() {
     let world = World::new();
@@ -136,24 +154,24 @@ fn every_endpoint_has_a_help_page() {
     let master = processes.iter().find(|process| process["id"] == "master").unwrap();
     let pages = master["endpoints"].as_array().unwrap();
     let names: Vec<_> = pages.iter().map(|page| page["name"].as_str().unwrap()).collect();
-    let expected = [
-        "/flags",
-        "/frameworks",
-        "/health",
-        "/observe",
-        "/redirect",
-        "/roles",
-        "/roles.json",
-        "/slaves",
-        "/state",
-        "/state-summary",
-        "/state.json",
-        "/tasks",
-        "/tasks.json",
-        "/teardown",
-    ];
-    assert_eq!(names, expected);
+    assert_eq!(names, ENDPOINTS);
     assert!(pages.iter().all(|page| page["text"].as_str().unwrap().contains("### TL;DR; ###")));
+}
+
+#[test]
+fn a_master_that_may_have_lost_its_session_changes_nothing_for_an_operator() {
+    for path in ENDPOINTS {
+        let world = World::new();
+        let (slave, framework) = (world.slave("slave"), world.framework("framework"));
+        let form = format!("frameworkId={}", framework.id);
+        world.lease.end();
+        let answer = ask(&world, "POST", &format!("/master{path}"), "", &form);
+        world.settle_without_looking();
+        assert_eq!(slave.peer.rest(), [""; 0], "{path}");
+        let acts = path == "/teardown";
+        let fatal: &[Fatal] = if acts { &[Fatal::LostLeadership] } else { &[] };
+        assert_eq!((answer.status == 503, &world.fatal.lock()[..]), (acts, fatal), "{path}");
+    }
 }
 
 // === teardown ===

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::slaves::reregister;
 use crate::test_util::{Slave, World, framework_info, slave_info};
 
-fn registry(slaves: &[&str]) -> Registry {
+pub(crate) fn registry(slaves: &[&str]) -> Registry {
     let slave = |id: &&str| {
         let id = Some(proto::mesos::SlaveId { value: (*id).to_owned() });
         registry::Slave { info: SlaveInfo { id, ..slave_info("cpus:1;mem:64") } }

@@ -4,6 +4,7 @@ mod authorization;
 mod endpoints;
 mod fault_tolerance;
 mod leadership;
+mod lease;
 mod maintenance;
 mod metrics;
 mod offers;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use master::config::{RateLimit, RateLimits};
 use proto::mesos::FrameworkInfo;
-use proto::mesos::internal::{FrameworkErrorMessage, ReviveOffersMessage};
+use proto::mesos::internal::{
+    FrameworkErrorMessage, FrameworkRegisteredMessage, ReregisterFrameworkMessage,
+    ReviveOffersMessage,
+};
 
 use crate::test_util::{Framework, World, framework_info};
 
@@ -101,4 +104,29 @@ fn rate_limiting_test_capacity_reached() {
     world.advance(1.0);
     world.advance(1.0);
     assert_eq!(counts(&world, "slow"), (4.0, 3.0));
+}
+
+#[test]
+fn rate_limiting_test_scheduler_failover() {
+    let world = with_limit(None);
+    let old = framework(&world, "f", "slow");
+    revive(&old);
+    world.settle();
+    assert_eq!(counts(&world, "slow"), (1.0, 1.0));
+    world.advance(1.0);
+    let peer = world.peer("g");
+    let info = old.known_info();
+    peer.send(&ReregisterFrameworkMessage { framework: info, failover: true });
+    world.settle();
+    peer.take::<FrameworkRegisteredMessage>();
+    // The old one's end is no longer that of the framework's, and counts go on.
+    old.peer.exit();
+    let new = Framework { peer, ..old };
+    for _ in 0..2 {
+        revive(&new);
+    }
+    world.settle();
+    assert_eq!(counts(&world, "slow"), (3.0, 2.0));
+    world.advance(1.0);
+    assert_eq!(counts(&world, "slow"), (3.0, 3.0));
 }

@@ -1,10 +1,11 @@
 //! What a framework is told of tasks that it asks about.
 
-use proto::mesos::internal::{ReconcileTasksMessage, Registry, StatusUpdateMessage, registry};
+use proto::mesos::TaskState;
+use proto::mesos::internal::{ReconcileTasksMessage, StatusUpdateMessage};
 use proto::mesos::task_status::{Reason, Source};
-use proto::mesos::{SlaveInfo, TaskState};
 
-use crate::test_util::{Framework, World, slave_info};
+use crate::leadership::registry;
+use crate::test_util::{Framework, World};
 
 const LATEST: &str = "Reconciliation: Latest task state";
 
@@ -120,13 +121,7 @@ fn reconciliation_test_unknown_task() {
 
 #[test]
 fn reconciliation_test_slave_in_transition() {
-    let info = SlaveInfo {
-        id: Some(proto::mesos::SlaveId { value: "old-S0".to_owned() }),
-        ..slave_info("cpus:1")
-    };
-    let slaves = Some(registry::Slaves { slaves: vec![registry::Slave { info }] });
-    let registry = Registry { slaves, ..Registry::default() };
-    let world = World::start(master::Config::default(), registry, None);
+    let world = World::start(master::Config::default(), registry(&["old-S0"]), None);
     let framework = world.framework("f");
     // It may be running on the slave that is yet to come back.
     framework.reconcile(&[("x", Some(&"old-S0".into())), ("y", None)]);
@@ -134,6 +129,20 @@ fn reconciliation_test_slave_in_transition() {
     world.settle();
     assert_eq!(framework.peer.rest(), [""; 0]);
     framework.reconcile(&[("x", Some(&"other".into()))]);
+    world.settle();
+    assert_eq!(answer(&framework), lost("Reconciliation: Task is unknown"));
+}
+
+#[test]
+fn who_asks_hears_that_a_task_is_lost_whose_slave_never_came_back() {
+    let world = World::start(master::Config::default(), registry(&["old-S0"]), None);
+    let framework = world.framework("f");
+    let ask = || framework.reconcile(&[("x", Some(&"old-S0".into()))]);
+    ask();
+    world.settle();
+    assert_eq!(framework.peer.rest(), [""; 0]);
+    world.advance(600.0);
+    ask();
     world.settle();
     assert_eq!(answer(&framework), lost("Reconciliation: Task is unknown"));
 }

@@ -93,8 +93,23 @@ fn master_test_release_resources_for_terminal_task_with_pending_updates() {
     let freed = format!("recover_resources {} {} cpus(*):1; mem(*):32", framework.id, slave.id);
     assert_eq!(world.allocator.calls(), [freed]);
     assert_eq!(world.metric("master/cpus_used"), 0.0);
-    // Counted by the status' own state, as upstream does.
     assert_eq!(world.metric("master/tasks_finished"), 0.0);
+}
+
+#[test]
+fn a_task_whose_end_was_known_before_it_was_told_is_counted_once() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("scheduler"));
+    let task = world.launch(&framework, &slave, "t");
+    let mut running = slave.status_update(&framework, &task, TaskState::TaskRunning, 1);
+    running.set_latest_state(TaskState::TaskFinished);
+    let pid = Some(slave.peer.upid().to_string());
+    slave.peer.send(&StatusUpdateMessage { update: running, pid });
+    for _ in 0..3 {
+        slave.update(&framework, &task, TaskState::TaskFinished, 2);
+    }
+    world.settle();
+    assert_eq!(world.metric("master/tasks_finished"), 1.0);
 }
 
 #[test]

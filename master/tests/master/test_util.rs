@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::ids::{FrameworkId, OfferId, SlaveId, TaskId};
 use common::resources::Resources;
-use coordination::election::standalone::{StandaloneMasterContender, StandaloneMasterDetector};
+use coordination::election::standalone::StandaloneMasterDetector;
 use coordination::store::State;
 use coordination::store::in_memory::InMemoryStorage;
 use libprocess::testing::{start, wait};
@@ -37,6 +37,8 @@ use proto::mesos::{
     self, CommandInfo, Filters, FrameworkInfo, MasterInfo, Request, SlaveInfo, TaskInfo, TaskState,
     TaskStatus, Unavailability, WeightInfo,
 };
+
+use crate::lease::Lease;
 
 /// What peers of a master may hear.
 const HEARD: [&str; 22] = [
@@ -71,6 +73,7 @@ pub(crate) struct World {
     pub(crate) info: MasterInfo,
     pub(crate) allocator: Script,
     pub(crate) detector: Arc<StandaloneMasterDetector>,
+    pub(crate) lease: Arc<Lease>,
     pub(crate) fatal: Arc<Mutex<Vec<Fatal>>>,
 }
 
@@ -120,18 +123,18 @@ impl World {
         let info = master_info("m", &Upid::new("master", runtime.address()), "localhost");
         let (allocator, fatal) = (Script::default(), Arc::<Mutex<Vec<Fatal>>>::default());
         let detector = Arc::new(StandaloneMasterDetector::new(None));
-        let raised = fatal.clone();
+        let (lease, raised) = (Arc::<Lease>::default(), fatal.clone());
         let parts = Parts {
             allocator: Box::new(allocator.clone()),
             registrar: registrar(&runtime),
-            contender: Arc::new(StandaloneMasterContender::default()),
+            contender: lease.clone(),
             detector: detector.clone(),
             authorizer,
             on_fatal: Box::new(move |fatal| raised.lock().push(fatal)),
         };
         let master = Master::new(config, info.clone(), parts, &runtime);
         let master = runtime.spawn("master", master).expect("the only master");
-        let world = World { runtime, master, info, allocator, detector, fatal };
+        let world = World { runtime, master, info, allocator, detector, lease, fatal };
         world.settle();
         world
     }

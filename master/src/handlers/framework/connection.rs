@@ -38,7 +38,7 @@ impl Master {
         info!("Giving framework {framework} {} to failover", display_nanos(nanos));
         let timeout = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
         let (id, since) = (id.clone(), framework.reregistered_time);
-        ctx.after(timeout, move |master, ctx| {
+        Self::later(ctx, timeout, move |master, ctx| {
             master.on_framework_failover_timeout(ctx, &id, since);
         });
     }

@@ -84,7 +84,8 @@ impl Master {
         self.cluster.add_offer(offer);
         if let Some(timeout) = self.config.offer_timeout {
             let timed_out = id.clone();
-            let timer = ctx.after(timeout, |master, ctx| master.on_offer_timeout(ctx, timed_out));
+            let timer =
+                Self::later(ctx, timeout, |master, ctx| master.on_offer_timeout(ctx, timed_out));
             self.offer_timers.insert(id, timer);
         }
         Some(sent)

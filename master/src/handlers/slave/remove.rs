@@ -111,6 +111,9 @@ impl Master {
         id: &SlaveId,
         cause: RemovalCause,
     ) {
+        if self.doubts(ctx) {
+            return;
+        }
         let Some(slave) = self.cluster.slaves.get(id) else {
             return warn!("Unable to shutdown unknown slave {id}");
         };

@@ -3,6 +3,7 @@
 
 use common::ids::{ExecutorId, FrameworkId, SlaveId};
 use common::status::{NewUpdate, print_update};
+use common::task_state::is_terminal;
 use libprocess::pid::Parsed;
 use libprocess::{Ctx, Upid};
 use proto::mesos::TaskState;
@@ -124,12 +125,14 @@ impl Master {
         self.tell_framework(ctx, framework, &message);
     }
 
-    /// Books an update; `None` if the task is unknown. What a task used is free once it ends.
+    /// Books an update; `None` if the task is unknown. What a task used is free once it ends; it
+    /// is counted as ended once its framework is told so, which may be later.
     pub(crate) fn update_task(
         &mut self,
         key: &TaskKey,
         update: &StatusUpdate,
     ) -> Option<TaskUpdated> {
+        let is_told = self.cluster.task(key).is_some_and(Task::is_told_terminal);
         let updated = self.cluster.update_task(key, update)?;
         let task = self.cluster.task(key)?;
         info!(
@@ -143,6 +146,8 @@ impl Master {
         if updated == TaskUpdated::Terminated {
             let resources = task.resources.clone();
             self.allocator.recover_resources(&key.framework_id, &key.slave_id, resources, None);
+        }
+        if is_terminal(update.status.state()) && !is_told {
             self.metrics.task_terminated(&update.status);
         }
         Some(updated)
