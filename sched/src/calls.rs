@@ -1,6 +1,6 @@
 //! What a scheduler asks of the master, and of slaves directly: one method for each call of the
 //! driver. Called by `driver`. Validates nothing: that is the master's business.
-//! Calls of a disconnected driver are lost, but launched tasks are told to be.
+//! Calls of a disconnected driver are lost, but launched tasks are told to be, and kills are kept.
 //!
 //! Upstream: `SchedulerProcess::{killTask, launchTasks, acceptOffers, …}`.
 
@@ -117,10 +117,20 @@ impl SchedulerProcess {
         self.send_call(ctx, FrameworkCall::Decline(decline));
     }
 
-    pub(crate) fn kill_task(&mut self, ctx: &mut Ctx<Self>, task_id: &TaskId) {
-        if !self.is_disconnected("kill task message") {
-            let kill = call::Kill { task_id: task_id.into(), slave_id: None };
-            self.send_call(ctx, FrameworkCall::Kill(kill));
+    pub(crate) fn kill_task(&mut self, ctx: &mut Ctx<Self>, task_id: TaskId) {
+        if !self.connected {
+            vlog!(1, "Keeping kill task message as master is disconnected");
+            self.saved_kills.insert(task_id);
+            return;
+        }
+        let kill = call::Kill { task_id: task_id.into(), slave_id: None };
+        self.send_call(ctx, FrameworkCall::Kill(kill));
+    }
+
+    /// Asks for what could not be asked for while no master knew us.
+    pub(crate) fn send_saved_kills(&mut self, ctx: &mut Ctx<Self>) {
+        for task_id in std::mem::take(&mut self.saved_kills) {
+            self.kill_task(ctx, task_id);
         }
     }
 

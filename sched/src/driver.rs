@@ -458,10 +458,10 @@ impl SchedulerDriver {
         self.tell(move |process, ctx| process.decline_offer(ctx, &offer_id, filters))
     }
 
-    /// Asks for the end of a task.
+    /// Asks for the end of a task; of a disconnected driver, once it is connected again.
     pub fn kill_task(&self, task_id: &TaskId) -> Status {
         let task_id = task_id.clone();
-        self.tell(move |process, ctx| process.kill_task(ctx, &task_id))
+        self.tell(move |process, ctx| process.kill_task(ctx, task_id))
     }
 
     /// Forgets all filters, and asks for offers again.

@@ -133,12 +133,13 @@ impl SchedulerProcess {
         });
     }
 
-    fn on_connected(&mut self, ctx: &Ctx<Self>) {
+    fn on_connected(&mut self, ctx: &mut Ctx<Self>) {
         self.connected = true;
         self.failover = false;
         if let Some(retry) = self.retry.take() {
             ctx.cancel(retry);
         }
+        self.send_saved_kills(ctx);
     }
 
     pub(crate) fn resource_offers(

@@ -4,12 +4,12 @@
 //!
 //! Upstream: `SchedulerProcess`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use common::ids::{FrameworkId, OfferId, SlaveId};
+use common::ids::{FrameworkId, OfferId, SlaveId, TaskId};
 use coordination::election::MasterDetector;
 use libprocess::clock::Timer;
 use libprocess::embed::{Callbacks, Latch};
@@ -103,6 +103,8 @@ pub(crate) struct SchedulerProcess {
     pub(crate) saved_offers: BTreeMap<OfferId, (SlaveId, Upid)>,
     /// Where the slaves are that we have launched tasks on.
     pub(crate) saved_slave_pids: BTreeMap<SlaveId, Upid>,
+    /// Tasks to be killed as soon as a master knows us.
+    pub(crate) saved_kills: BTreeSet<TaskId>,
 }
 
 impl Process for SchedulerProcess {
@@ -154,6 +156,7 @@ impl SchedulerProcess {
             authentication: Authentication::default(),
             saved_offers: BTreeMap::new(),
             saved_slave_pids: BTreeMap::new(),
+            saved_kills: BTreeSet::new(),
         }
     }
 

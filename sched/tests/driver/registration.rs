@@ -157,6 +157,49 @@ fn a_restarted_master_is_noticed_and_registered_with() {
     while scene.master.expect::<Call>().message.r#type() != call::Type::Kill {}
 }
 
+#[test]
+fn a_kill_without_a_master_is_asked_of_the_next_one() {
+    let (mut scene, detector) = appointed();
+    detector.appoint(None);
+    scene.expect(Told::Disconnected);
+    for id in ["t", "u", "t"] {
+        scene.driver.kill_task(&id.into());
+    }
+    detector.appoint(Some(master_info(scene.master.upid())));
+    scene.subscribe();
+    scene.send(&reregistered(FRAMEWORK));
+    for id in ["t", "u"] {
+        assert_eq!(scene.call(call::Type::Kill).kill.unwrap().task_id.value, id);
+    }
+    scene.expect(Told::Reregistered);
+    scene.sync();
+}
+
+#[test]
+fn masters_that_come_and_go_leave_one_subscription_under_way() {
+    let (mut scene, detector) = appointed();
+    scene.runtime.clock().pause();
+    detector.appoint(None);
+    scene.expect(Told::Disconnected);
+    for _ in 0..20 {
+        detector.appoint(Some(master_info(scene.master.upid())));
+        scene.subscribe();
+        wait(scene.runtime.settle());
+        detector.appoint(None);
+        wait(scene.runtime.settle());
+    }
+    detector.appoint(Some(master_info(scene.master.upid())));
+    scene.subscribe();
+    wait(scene.runtime.settle());
+    scene.runtime.clock().advance(Duration::from_secs(60));
+    scene.subscribe();
+    wait(scene.runtime.settle());
+    scene.send(&reregistered(FRAMEWORK));
+    scene.expect(Told::Reregistered);
+    // No other one came between.
+    scene.sync();
+}
+
 /// Answers one attempt to authenticate up to the proof, which is right.
 fn challenge(scene: &Scene) -> (Upid, Upid) {
     let request = scene.master.expect::<AuthenticateMessage>();
