@@ -25,6 +25,9 @@ pub(crate) enum Age {
     Kept,
 }
 
+/// When what could not be removed is tried again.
+const REMOVAL_RETRY_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
 type OnRemoved = Box<dyn FnOnce() + Send>;
 
 /// The actor; see the module.
@@ -96,22 +99,38 @@ impl Actor {
             self.removing.entry(path.clone()).or_default();
             let tree = path.clone();
             let removal = ctx.runtime().blocking(move || remove_tree(&tree));
-            ctx.then(removal, move |actor, _, removed| actor.on_path_removed(&path, removed));
+            ctx.then(removal, move |actor, ctx, removed| {
+                actor.on_path_removed(ctx, path, removed);
+            });
         }
         self.reset(ctx);
     }
 
-    fn on_path_removed(&mut self, path: &Path, removed: Option<io::Result<()>>) {
-        match removed {
-            Some(Ok(())) => info!("Deleted '{}'", path.display()),
-            Some(Err(error)) => warn!("Failed to delete '{}': {error}", path.display()),
-            None => warn!("Failed to delete '{}': interrupted", path.display()),
-        }
-        if let Some(then) = self.on_removed.remove(path) {
-            then();
-        }
+    fn on_path_removed(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        path: PathBuf,
+        removed: Option<io::Result<()>>,
+    ) {
         // Whoever waits may have gone; the senders are dropped either way.
-        self.removing.remove(path);
+        let is_wanted = self.removing.remove(&path).is_some_and(|waiting| !waiting.is_empty());
+        let failure = match removed {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some("interrupted".to_owned()),
+        };
+        let Some(why) = failure else {
+            info!("Deleted '{}'", path.display());
+            if let Some(then) = self.on_removed.remove(&path) {
+                then();
+            }
+            return;
+        };
+        warn!("Failed to delete '{}': {why}", path.display());
+        if !is_wanted {
+            self.schedule.add(path, ctx.now() + REMOVAL_RETRY_INTERVAL);
+            self.reset(ctx);
+        }
     }
 
     fn reset(&mut self, ctx: &mut Ctx<Self>) {
@@ -192,5 +211,39 @@ impl GarbageCollector {
     /// Ends the actor; what was scheduled stays.
     pub(crate) fn stop(&self) {
         self.0.terminate(Inject::Front);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use libprocess::testing::{start, wait};
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_removed_is_tried_again() {
+        let runtime = start(libprocess::Config::default());
+        runtime.clock().pause();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sandbox");
+        // A file is no directory that could be removed.
+        std::fs::write(&path, "").unwrap();
+        let collector = GarbageCollector::start(&runtime);
+        let (gone, removal) = mpsc::channel();
+        collector.schedule(path.clone(), Duration::ZERO, Age::New, move || {
+            let _ = gone.send(());
+        });
+        wait(runtime.settle());
+        runtime.clock().advance(Duration::from_secs(1));
+        let has_failed = |actor: &mut Actor| actor.removing.is_empty();
+        while !wait(collector.0.dispatch(move |actor, _| has_failed(actor))).unwrap() {}
+        assert!(removal.try_recv().is_err());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        runtime.clock().advance(REMOVAL_RETRY_INTERVAL);
+        removal.recv().unwrap();
+        assert!(!path.exists());
     }
 }

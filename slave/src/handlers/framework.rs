@@ -72,9 +72,12 @@ impl Slave {
     pub(crate) fn update_framework(
         &mut self,
         ctx: &mut Ctx<Self>,
-        _: Upid,
+        from: Upid,
         message: UpdateFrameworkMessage,
     ) {
+        if !self.is_from_master(&from, "update framework") {
+            return;
+        }
         let framework_id = FrameworkId::from(&message.framework_id);
         if self.phase != Phase::Running {
             warn!(

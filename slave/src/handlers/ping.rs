@@ -11,8 +11,8 @@ use crate::phase::Phase;
 use crate::slave::Slave;
 
 impl Slave {
-    /// COMPAT: anyone may ping, and anyone's ping shows that there is a master (`Slave::ping`);
-    /// held by `slave::ping_timeout_some_pings`.
+    /// Anyone may ping; it means something if it comes from an actor where the master is, which
+    /// pings through an observer of its own.
     pub(crate) fn ping_slave(
         &mut self,
         ctx: &mut Ctx<Self>,
@@ -21,6 +21,9 @@ impl Slave {
     ) {
         vlog!(1, "Received ping from {from}");
         ctx.send(&from, &PongSlaveMessage {});
+        if self.master.as_ref().is_none_or(|master| master.address != from.address) {
+            return;
+        }
         if !message.connected && self.phase == Phase::Running {
             info!(
                 "Master marked the slave as disconnected but the slave considers itself \

@@ -13,14 +13,16 @@ use crate::phase::Phase;
 use crate::slave::Slave;
 
 impl Slave {
-    /// COMPAT: anyone may send it (`Slave::checkpointResources`); held by
-    /// `misuse::tasks_with_volumes_that_nobody_told_of_are_lost`.
+    /// The master says so again to a slave that registers again.
     pub(crate) fn checkpoint_resources(
         &mut self,
         ctx: &mut Ctx<Self>,
-        _: Upid,
+        from: Upid,
         message: CheckpointResourcesMessage,
     ) {
+        if !self.is_from_master(&from, "checkpoint resources") {
+            return;
+        }
         let told = Resources::from(&message.resources);
         info!("Updated checkpointed resources from {} to {told}", self.checkpointed_resources);
         self.checkpointed_resources = told;

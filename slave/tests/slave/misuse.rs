@@ -1,15 +1,17 @@
 //! Messages that nobody should send, each of which ended upstream's slave or led out of its
 //! directory. Ours goes on.
 
+use libprocess::Upid;
 use proto::mesos::internal::{
-    CheckpointResourcesMessage, ReregisterExecutorMessage, ShutdownExecutorMessage,
-    StatusUpdateMessage,
+    CheckpointResourcesMessage, PingSlaveMessage, PongSlaveMessage, ReregisterExecutorMessage,
+    ReregisterSlaveMessage, ShutdownExecutorMessage, StatusUpdateMessage, UpdateFrameworkMessage,
 };
 use proto::mesos::task_status::Reason;
 use proto::mesos::{
     CommandInfo, ExecutorId, ExecutorInfo, FrameworkId, TaskId, TaskInfo, TaskState,
 };
 
+use crate::recovery::text;
 use crate::support::{Peer, World, command_task, executor_task, run, run_task, update_of};
 
 /// The slave refuses a task with these words.
@@ -180,9 +182,32 @@ fn tasks_with_volumes_that_nobody_told_of_are_lost() {
         let expected = "The checkpointed resources being used by the task are unknown to the slave";
         assert_eq!(update.status.message(), expected);
         world.acknowledge(&update);
-        let stranger = Peer::new(&world.runtime, "stranger");
-        stranger.send(world.upid(), &CheckpointResourcesMessage { resources: reserved });
+        world.tell(&CheckpointResourcesMessage { resources: reserved });
         world.tell(&run_task(task));
         world.launched().await;
+    });
+}
+
+#[test]
+fn only_the_master_says_what_is_reserved_who_the_scheduler_is_and_that_we_are_gone() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        world.running_checkpointed(executor_task("t")).await;
+        let stranger = libprocess::testing::Peer::start("master");
+        let slave = Upid::new("slave(1)", world.runtime.bound().into());
+        let resources = command_task("t").resources;
+        stranger.send(&slave, &CheckpointResourcesMessage { resources });
+        let framework_id = FrameworkId { value: "F".to_owned() };
+        let pid = Some("scheduler@127.0.0.1:2".to_owned());
+        stranger.send(&slave, &UpdateFrameworkMessage { framework_id, pid });
+        stranger.send(&slave, &PingSlaveMessage { connected: false });
+        stranger.expect::<PongSlaveMessage>();
+        world.settle().await;
+        assert_eq!(world.master.count::<ReregisterSlaveMessage>(), 0);
+        let pid = text(&world, "meta/slaves/S0/frameworks/F/framework.pid");
+        assert_eq!(pid, "scheduler@127.0.0.1:1");
+        world.tell(&PingSlaveMessage { connected: false });
+        let message = world.master.next::<ReregisterSlaveMessage>().await;
+        assert_eq!(message.checkpointed_resources, []);
     });
 }

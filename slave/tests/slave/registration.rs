@@ -116,11 +116,11 @@ fn ping_timeout_some_pings() {
     run(async {
         let mut world = World::registered(&[]).await;
         world.runtime.clock().pause();
-        let mut stranger = Peer::new(&world.runtime, "stranger");
+        let mut observer = Peer::new(&world.runtime, "slave-observer(1)");
         for _ in 0..3 {
             world.runtime.clock().advance(Duration::from_secs(70));
-            stranger.send(world.upid(), &PingSlaveMessage { connected: true });
-            stranger.next::<PongSlaveMessage>().await;
+            observer.send(world.upid(), &PingSlaveMessage { connected: true });
+            observer.next::<PongSlaveMessage>().await;
         }
         assert_eq!(world.master.count::<ReregisterSlaveMessage>(), 0);
         world.runtime.clock().advance(Duration::from_secs(76));
