@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use common::ids::TaskId;
@@ -261,14 +262,16 @@ impl ExecutorDriver {
         self.tell(move |process, ctx| process.send_framework_message(ctx, data))
     }
 
-    /// Completes when the slave has acknowledged every status update sent so far, or when the
-    /// driver is gone.
-    pub fn acknowledged(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Completes when the slave has acknowledged every status update sent so far, when it has been
+    /// there for `at_most` without doing so, or when the driver is gone. A slave that is away is
+    /// waited for, for as long as the driver waits itself.
+    pub fn acknowledged(&self, at_most: Duration) -> impl Future<Output = ()> + Send + use<> {
         let process = self.inner.state.lock().process.clone();
         async move {
             if let Some(process) = process {
                 // Gone or acknowledged: there is nothing more to wait for.
-                let _ = process.dispatch_then(|this, _| this.acknowledged()).await;
+                let _ =
+                    process.dispatch_then(move |this, ctx| this.acknowledged(ctx, at_most)).await;
             }
         }
     }
@@ -301,4 +304,100 @@ fn initialize_logging(variables: &[(String, String)]) -> Result<(), NewError> {
 
 fn find(variables: &[(String, String)], name: &str) -> Option<String> {
     variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use libprocess::Process as _;
+    use libprocess::testing::{Peer, start, wait};
+    use proto::mesos::TaskState;
+    use proto::mesos::internal::{
+        ExecutorRegisteredMessage, ExecutorReregisteredMessage, ReconnectExecutorMessage,
+        RegisterExecutorMessage, ReregisterExecutorMessage, StatusUpdateMessage,
+    };
+
+    use super::*;
+
+    struct Idle;
+
+    impl Executor for Idle {
+        fn registered(
+            &mut self,
+            _: &ExecutorDriver,
+            _: ExecutorInfo,
+            _: FrameworkInfo,
+            _: SlaveInfo,
+        ) {
+        }
+        fn reregistered(&mut self, _: &ExecutorDriver, _: SlaveInfo) {}
+        fn disconnected(&mut self, _: &ExecutorDriver) {}
+        fn launch_task(&mut self, _: &ExecutorDriver, _: TaskInfo) {}
+        fn kill_task(&mut self, _: &ExecutorDriver, _: TaskId) {}
+        fn framework_message(&mut self, _: &ExecutorDriver, _: Bytes) {}
+        fn shutdown(&mut self, _: &ExecutorDriver) {}
+        fn error(&mut self, _: &ExecutorDriver, _: &str) {}
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn driver_of(slave: &Peer, runtime: &Runtime) -> ExecutorDriver {
+        let environment = Environment {
+            slave: slave.upid().clone(),
+            slave_id: "S".into(),
+            framework_id: "F".into(),
+            executor_id: "E".into(),
+            directory: "/tmp".to_owned(),
+            checkpoint: true,
+            recovery_timeout: Duration::from_secs(900),
+            shutdown_grace_period: SECOND,
+            local: true,
+        };
+        let shared = Embedded::shared(runtime.clone());
+        let driver = ExecutorDriver::with_runtime(Idle, environment, shared).unwrap();
+        driver.start();
+        driver
+    }
+
+    /// How long it lasts is said by the clock, which the test has in its hands.
+    #[test]
+    fn the_last_update_waits_for_a_slave_that_is_away() {
+        let (slave, runtime) = (Peer::start("slave(1)"), start(Config::default()));
+        runtime.clock().pause();
+        let driver = driver_of(&slave, &runtime);
+        let process = driver.inner.state.lock().process.clone().unwrap();
+        let executor = slave.expect::<RegisterExecutorMessage>().from;
+        slave.send(&executor, &ExecutorRegisteredMessage::default());
+        let mut status = TaskStatus::default();
+        status.set_state(TaskState::TaskFinished);
+        driver.send_status_update(status);
+        let update = slave.expect::<StatusUpdateMessage>().message.update;
+
+        let has = |question: fn(&ExecutorProcess) -> bool| {
+            wait(process.dispatch(move |process, _| question(process))).unwrap()
+        };
+        let until = |question| while !has(question) {};
+        until(ExecutorProcess::is_connected);
+        let acknowledged = driver.acknowledged(SECOND);
+        let farewell = std::thread::spawn(move || wait(acknowledged));
+        until(ExecutorProcess::is_waited_for);
+        let gone = slave.upid().clone();
+        wait(process.dispatch(move |process, ctx| process.exited(ctx, gone))).unwrap();
+        for _ in 0..5 {
+            runtime.clock().advance(SECOND);
+            wait(runtime.settle());
+            assert!(has(ExecutorProcess::is_waited_for));
+        }
+        let slave_id = proto::mesos::SlaveId { value: "S".to_owned() };
+        slave.send(&executor, &ReconnectExecutorMessage { slave_id: slave_id.clone() });
+        let message = slave.expect::<ReregisterExecutorMessage>().message;
+        assert_eq!(message.updates, [update]);
+        let slave_info = SlaveInfo::default();
+        slave.send(&executor, &ExecutorReregisteredMessage { slave_id, slave_info });
+        until(ExecutorProcess::is_connected);
+        runtime.clock().advance(SECOND);
+        wait(runtime.settle());
+        assert!(has(ExecutorProcess::is_waited_for), "it is only just back");
+        runtime.clock().advance(SECOND);
+        farewell.join().unwrap();
+    }
 }

@@ -368,15 +368,32 @@ impl ExecutorProcess {
         ctx.send(&self.slave, &message);
     }
 
-    pub(crate) fn acknowledged(&mut self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn acknowledged(
+        &mut self,
+        ctx: &mut Ctx<Self>,
+        at_most: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let (waiting, done) = oneshot::channel();
         if !self.updates.is_empty() {
             self.waiting.push(waiting);
+            self.wait_at_most(ctx, at_most);
         }
         async move {
             // Nothing is ever sent: the sender's end says that all is acknowledged.
             let _ = done.await;
         }
+    }
+
+    /// Ends all waiting, but not while the slave is away, nor when it is only just back.
+    fn wait_at_most(&self, ctx: &mut Ctx<Self>, time: Duration) {
+        let before = (self.phase, self.disconnections);
+        ctx.after(time, move |this, ctx| {
+            let is_away = matches!(this.phase, Phase::Disconnected { .. });
+            if is_away || (this.phase, this.disconnections) != before {
+                return this.wait_at_most(ctx, time);
+            }
+            this.waiting.clear();
+        });
     }
 
     pub(crate) fn stop(&mut self, ctx: &mut Ctx<Self>) {
@@ -405,5 +422,16 @@ impl Process for Suicide {
             let _ = killpg(Pid::from_raw(0), Signal::SIGKILL);
             std::process::exit(1);
         });
+    }
+}
+
+#[cfg(test)]
+impl ExecutorProcess {
+    pub(crate) fn is_connected(&self) -> bool {
+        self.phase == Phase::Connected
+    }
+
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }

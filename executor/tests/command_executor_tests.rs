@@ -6,14 +6,17 @@ mod test_util;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-use common::ids::{FrameworkId, TaskId};
+use common::ids::{FrameworkId, SlaveId, TaskId};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use proto::mesos::framework_info::Capability;
 use proto::mesos::framework_info::capability::Type;
-use proto::mesos::internal::{KillTaskMessage, ShutdownExecutorMessage, TaskHealthStatus};
+use proto::mesos::internal::{
+    ExecutorReregisteredMessage, KillTaskMessage, RegisterExecutorMessage, ShutdownExecutorMessage,
+    TaskHealthStatus,
+};
 use proto::mesos::{CommandInfo, FrameworkInfo, HealthCheck, TaskInfo, TaskState, environment};
-use test_util::{FRAMEWORK, Slave, registered, task};
+use test_util::{FRAMEWORK, SLAVE, Slave, registered, slave_info, task};
 
 /// A registered command executor.
 struct Scene {
@@ -301,13 +304,28 @@ fn a_shutdown_without_a_task_ends_the_executor_at_once() {
 #[test]
 fn a_second_registration_and_an_early_task_end_nothing() {
     let mut scene = Scene::unregistered(&[]);
-    let registration = scene.slave.peer.expect::<proto::mesos::internal::RegisterExecutorMessage>();
+    let registration = scene.slave.peer.expect::<RegisterExecutorMessage>();
     scene.slave.executor = registration.from;
     scene.slave.run(shell("true"));
     scene.slave.peer.send(&scene.slave.executor, &registered(FrameworkInfo::default()));
     scene.slave.peer.send(&scene.slave.executor, &registered(FrameworkInfo::default()));
     scene.slave.expect_status(TaskState::TaskRunning);
     scene.slave.expect_status(TaskState::TaskFinished);
+    assert_eq!(scene.end().0, Some(0));
+}
+
+#[test]
+fn a_task_is_killed_on_the_word_of_a_slave_that_only_came_back() {
+    let mut scene = Scene::unregistered(&[]);
+    let registration = scene.slave.peer.expect::<RegisterExecutorMessage>();
+    scene.slave.executor = registration.from;
+    let (slave_id, slave_info) = (SlaveId::from(SLAVE).into(), slave_info());
+    let executor = &scene.slave.executor;
+    scene.slave.peer.send(executor, &ExecutorReregisteredMessage { slave_id, slave_info });
+    scene.slave.run(shell("exec sleep 1000"));
+    scene.slave.expect_status(TaskState::TaskRunning);
+    scene.kill();
+    scene.slave.expect_status(TaskState::TaskKilled);
     assert_eq!(scene.end().0, Some(0));
 }
 

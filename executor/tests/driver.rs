@@ -22,6 +22,9 @@ use proto::mesos::internal::{
 use proto::mesos::{ExecutorInfo, FrameworkInfo, SlaveInfo, TaskInfo, TaskState, TaskStatus};
 use test_util::{EXECUTOR, FRAMEWORK, SLAVE, Slave, registered, slave_info, task};
 
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(3600);
+
 /// Tells which of its methods were called; panics at a message that says so.
 struct Witness(Sender<String>);
 
@@ -169,7 +172,7 @@ fn status_updates_carry_what_the_slave_needs() {
     assert!(update.timestamp > 0.0);
     assert_eq!(Some(update.timestamp), update.status.timestamp);
     assert_eq!(update.status.source, None);
-    let acknowledged = scene.driver.acknowledged();
+    let acknowledged = scene.driver.acknowledged(LONG);
     scene.slave.acknowledge(&message);
     wait(acknowledged);
 }
@@ -189,7 +192,7 @@ fn updates_are_sent_again_until_they_are_acknowledged() {
         clock.advance(Duration::from_secs(1));
         assert_eq!(scene.slave.expect_update(), first);
     }
-    let acknowledged = scene.driver.acknowledged();
+    let acknowledged = scene.driver.acknowledged(LONG);
     scene.slave.acknowledge(&first);
     wait(acknowledged);
     clock.advance(Duration::from_secs(3_600));

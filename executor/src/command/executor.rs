@@ -36,7 +36,8 @@ use crate::health;
 /// Upstream: `EXECUTOR_SIGNAL_ESCALATION_TIMEOUT`.
 const ESCALATION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the slave may take to acknowledge the last status update before we end regardless.
+/// How long the slave may take to acknowledge the last status update before we end regardless. If
+/// it is away it gets that update when it is back.
 const FAREWELL_AT_MOST: Duration = Duration::from_secs(1);
 
 /// What `mesos-executor` is started with.
@@ -337,8 +338,7 @@ impl CommandProcess {
 
     /// Leaves once the slave has the last status update.
     fn say_farewell(&self, ctx: &Ctx<Self>) {
-        ctx.then(self.driver.acknowledged(), |this, ctx, ()| this.leave(ctx));
-        ctx.after(FAREWELL_AT_MOST, |this, ctx| this.leave(ctx));
+        ctx.then(self.driver.acknowledged(FAREWELL_AT_MOST), |this, ctx, ()| this.leave(ctx));
     }
 
     fn leave(&self, ctx: &Ctx<Self>) {
