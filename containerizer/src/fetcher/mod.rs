@@ -73,17 +73,25 @@ pub enum FetchError {
     #[error("No status available from mesos-fetcher")]
     NoStatus,
     /// The program failed or was killed; its log, in the sandbox's `stderr`, says why.
-    #[error("Failed to fetch all URIs for container '{container_id}' with exit status: {status}")]
+    #[error(
+        "Failed to fetch all URIs for container '{container_id}' with exit status: {status}{}{why}",
+        if why.is_empty() { "" } else { ": " }
+    )]
     Failed {
         /// The container.
         container_id: ContainerId,
         /// The raw wait status.
         status: i32,
+        /// The last line of that log, if there is one.
+        why: String,
     },
     /// The runtime is shutting down.
     #[error("Could not fetch: {0}")]
     Shutdown(#[from] JoinError),
 }
+
+/// How much of the fetcher's last line frameworks are told.
+const WHY_CHARACTERS_MAX: usize = 1024;
 
 /// For whom and where to fetch.
 #[derive(Clone, Debug)]
@@ -162,8 +170,12 @@ impl Fetcher {
         match status {
             Some(0) => Ok(()),
             Some(status) => {
-                relay_log(&container_id, &program, sandbox.join("stderr")).await?;
-                Err(FetchError::Failed { container_id, status })
+                let log = relay_log(&container_id, &program, sandbox.join("stderr")).await?;
+                // Who was killed has not said why.
+                let last = log.lines().next_back().filter(|_| nix::libc::WIFEXITED(status));
+                let why = last.unwrap_or_default();
+                let why = why.chars().take(WHY_CHARACTERS_MAX).collect();
+                Err(FetchError::Failed { container_id, status, why })
             }
             None => Err(FetchError::NoStatus),
         }
@@ -208,22 +220,23 @@ fn prepare(sandbox: &Path, user: Option<&str>) -> Result<(File, File), FetchErro
     Ok(outputs)
 }
 
-/// Repeats what the fetcher said, for operators who only have our log.
+/// Repeats what the fetcher said, for operators who only have our log, and gives it.
 async fn relay_log(
     container_id: &ContainerId,
     program: &Path,
     stderr: PathBuf,
-) -> Result<(), JoinError> {
-    match spawn_blocking(move || std::fs::read(stderr)).await? {
+) -> Result<String, JoinError> {
+    let text = spawn_blocking(move || std::fs::read(stderr)).await?;
+    let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+    match &text {
         Ok(text) => warn!(
             "Begin fetcher log (stderr in sandbox) for container {container_id} from running \
-             command: {}\n{}\nEnd fetcher log for container {container_id}",
-            program.display(),
-            String::from_utf8_lossy(&text)
+             command: {}\n{text}\nEnd fetcher log for container {container_id}",
+            program.display()
         ),
         Err(why) => error!(
             "Fetcher log (stderr in sandbox) for container {container_id} not readable: {why}"
         ),
     }
-    Ok(())
+    Ok(text.unwrap_or_default())
 }
