@@ -111,7 +111,8 @@ impl Runtime {
     /// When the address cannot be had, or this host has none to publish.
     pub fn start(config: Config) -> Result<Runtime, StartError> {
         let (listener, bound, address) = config.bind()?;
-        let tls = config.tls.as_ref().map(Tls::new).transpose()?;
+        let tls = config.tls.as_ref().map(|tls| Tls::new(tls, config.stalled_connection()));
+        let tls = tls.transpose()?;
         let workers = config.workers();
         let threads = Threads::start(workers)?;
         let engine = Engine::Threads(threads);

@@ -23,12 +23,14 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use crate::net::stream;
 use crate::os::hostname;
 use context::Context;
 
 pub use settings::Settings;
 
-/// How long a peer may take to agree on a key. Upstream waits for ever.
+/// How long a peer may take to agree on a key, unless connections may stall for less than that.
+/// Upstream waits for ever.
 const HANDSHAKE_AT_MOST: Duration = Duration::from_secs(10);
 
 /// The first byte of an encrypted connection, which no HTTP request begins with.
@@ -94,6 +96,9 @@ fn places(file: &Option<PathBuf>, folder: &Option<PathBuf>) -> String {
 #[derive(Clone)]
 pub(crate) struct Tls {
     context: Arc<Context>,
+    /// How long a peer may take to agree on a key, from its first byte on where downgrading is
+    /// allowed.
+    patience: Duration,
 }
 
 /// What a connection turned out to be.
@@ -103,18 +108,21 @@ pub(crate) enum Accepted {
 }
 
 impl Tls {
-    /// Reads the files that the settings name.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, TlsError> {
-        Ok(Self { context: Arc::new(Context::new(settings)?) })
+    /// Reads the files that the settings name. A peer that stalls for `stalled` is given up.
+    pub(crate) fn new(settings: &Settings, stalled: Duration) -> Result<Self, TlsError> {
+        let patience = HANDSHAKE_AT_MOST.min(stalled);
+        Ok(Self { context: Arc::new(Context::new(settings)?), patience })
     }
 
-    /// Agrees with whoever has connected, and verifies who that is as far as was asked for.
+    /// Agrees with whoever has connected, and verifies who that is as far as was asked for. Where
+    /// downgrading is allowed, a peer that says nothing is waited for as long as it is there: it
+    /// may have linked in plain, with nothing to say, and would take us for dead.
     pub(crate) async fn accept(&self, stream: TcpStream, peer: IpAddr) -> io::Result<Accepted> {
         if self.context.supports_downgrade && !is_encrypted(&stream).await? {
             return Ok(Accepted::Plain(stream));
         }
         let handshake = TlsAcceptor::from(self.context.server.clone()).accept(stream);
-        let stream = within_time(handshake).await?;
+        let stream = self.within_time(handshake).await?;
         self.verify(stream.get_ref().1.peer_certificates(), peer, None).await?;
         Ok(Accepted::Encrypted(Box::new(stream.into())))
     }
@@ -125,7 +133,7 @@ impl Tls {
             Ok(stream) => Ok(Accepted::Encrypted(stream)),
             Err(error) if self.context.supports_downgrade => {
                 crate::vlog!(1, "Downgrading the connection to {peer}: {error}");
-                TcpStream::connect(peer).await.map(Accepted::Plain)
+                stream::open(peer).await.map(Accepted::Plain)
             }
             Err(error) => Err(error),
         }
@@ -138,14 +146,24 @@ impl Tls {
         peer: SocketAddrV4,
         name: Option<&str>,
     ) -> io::Result<Box<TlsStream<TcpStream>>> {
-        let stream = TcpStream::connect(peer).await?;
+        let stream = stream::open(peer).await?;
         let called = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let called = called.unwrap_or_else(|| ServerName::from(IpAddr::V4(*peer.ip())));
         let connector = TlsConnector::from(self.context.client.clone());
-        let stream = within_time(connector.connect(called, stream)).await?;
+        let stream = self.within_time(connector.connect(called, stream)).await?;
         let name = name.filter(|name| name.parse::<Ipv4Addr>().is_err());
         self.verify(stream.get_ref().1.peer_certificates(), IpAddr::V4(*peer.ip()), name).await?;
         Ok(Box::new(stream.into()))
+    }
+
+    async fn within_time<T>(
+        &self,
+        handshake: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        match tokio::time::timeout(self.patience, handshake).await {
+            Ok(done) => done,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     async fn verify(
@@ -184,11 +202,4 @@ async fn reverse(ip: IpAddr) -> Option<String> {
 async fn is_encrypted(stream: &TcpStream) -> io::Result<bool> {
     let mut first = [0];
     Ok(stream.peek(&mut first).await? > 0 && first == [HANDSHAKE_RECORD])
-}
-
-async fn within_time<T>(handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    match tokio::time::timeout(HANDSHAKE_AT_MOST, handshake).await {
-        Ok(done) => done,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
 }

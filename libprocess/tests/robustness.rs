@@ -1,5 +1,7 @@
 //! What comes from outside never ends, stalls or exhausts a runtime.
 
+mod tcp;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -168,12 +170,16 @@ fn a_client_that_never_reads_stops_nobody_else() {
     wait(runtime.shutdown());
 }
 
+/// A runtime that waits less long than usual for a peer that has stalled.
+fn impatient() -> Runtime {
+    let limit = Some(Duration::from_millis(200));
+    start(Config { stalled_connection: limit, ..Config::default() })
+}
+
 #[test]
 fn a_request_that_stalls_ends_its_connection() {
-    let limit = Some(Duration::from_millis(200));
-    let runtime = start(Config { stalled_connection: limit, ..Config::default() });
+    let runtime = impatient();
     runtime.spawn("target", Target).expect("a free id");
-    let mut idle = connect(&runtime);
     let halves: [&[u8]; 4] = [
         b"POST /tar",
         b"GET /target HTTP/1.1\r\nHost: x\r\n",
@@ -189,9 +195,36 @@ fn a_request_that_stalls_ends_its_connection() {
     for stream in stalled {
         assert!(drain(stream).is_empty(), "what is not whole gets no answer");
     }
-    // Nothing has begun on this one, so that it may wait.
-    idle.write_all(b"GET /target HTTP/1.1\r\nConnection: close\r\n\r\n").expect("open");
-    assert!(drain(idle).ends_with(b"alive"));
+    wait(runtime.shutdown());
+}
+
+#[test]
+fn an_idle_connection_of_a_peer_between_messages_is_kept() {
+    let runtime = impatient();
+    runtime.spawn("target", Target).expect("a free id");
+    let mut silent = connect(&runtime);
+    let mut between = connect(&runtime);
+    between
+        .write_all(
+            b"POST /target/test.Note HTTP/1.0\r\nUser-Agent: libprocess/a@127.0.0.1:9\r\n\
+              Connection: Keep-Alive\r\nContent-Length: 4\r\n\r\n\n\x02hi\
+              GET /target HTTP/1.1\r\n\r\n",
+        )
+        .expect("open");
+    let mut start = [0; 15];
+    between.read_exact(&mut start).expect("the message is not answered, the request is");
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    // Others that stall are given up one after the other meanwhile.
+    for _ in 0..3 {
+        let mut stalled = connect(&runtime);
+        stalled.write_all(b"POST /tar").expect("open");
+        assert!(drain(stalled).is_empty());
+    }
+    for stream in [&mut silent, &mut between] {
+        stream.write_all(b"GET /target HTTP/1.1\r\nConnection: close\r\n\r\n").expect("open");
+    }
+    assert!(drain(silent).ends_with(b"alive"));
+    assert!(drain(between).ends_with(b"alive"));
     wait(runtime.shutdown());
 }
 
@@ -210,8 +243,7 @@ impl Process for Talker {
 #[test]
 fn a_client_that_never_reads_costs_bounded_memory() {
     const REQUESTS: usize = 1_000;
-    let limit = Some(Duration::from_millis(200));
-    let runtime = start(Config { stalled_connection: limit, ..Config::default() });
+    let runtime = impatient();
     let answers = Arc::new(AtomicUsize::new(0));
     runtime.spawn("talker", Talker(answers.clone())).expect("a free id");
     let mut deaf = connect(&runtime);
@@ -267,17 +299,6 @@ fn a_peer_that_never_accepts_stops_nobody_else() {
     wait(runtime.shutdown());
 }
 
-/// What the system's timer of the accepted end of `stream` is for: 2 is to probe the peer.
-fn timer(stream: &TcpStream) -> Option<u8> {
-    let port = |address: SocketAddr| format!(":{:04X}", address.port());
-    let local = port(stream.peer_addr().ok()?);
-    let remote = port(stream.local_addr().ok()?);
-    let table = std::fs::read_to_string("/proc/self/net/tcp").ok()?;
-    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let mut found = fields.filter(|row| row[1].ends_with(&local) && row[2].ends_with(&remote));
-    found.next()?[5].split(':').next()?.parse().ok()
-}
-
 #[test]
 fn a_silent_peer_is_probed() {
     let runtime = target();
@@ -286,10 +307,7 @@ fn a_silent_peer_is_probed() {
     let mut start = [0; 15];
     stream.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"HTTP/1.1 200 OK");
-    // Until then another timer may be on: that of a delayed acknowledgement.
-    while timer(&stream) != Some(2) {
-        std::thread::yield_now();
-    }
+    tcp::wait_until_probed(&stream);
     wait(runtime.shutdown());
 }
 

@@ -1,11 +1,14 @@
 //! Encrypted connections between runtimes, and with OpenSSL's command line as the other side.
 //! Named after upstream's tests where there is one.
 
+mod tcp;
+
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -45,17 +48,24 @@ impl Certificates {
         this.self_signed("own", "localhost");
         this.self_signed("scrap", "localhost");
         this.self_signed("authority", "authority");
-        let extensions = "subjectAltName=DNS:localhost\n";
-        std::fs::write(this.0.path().join("extensions"), extensions).expect("a file");
-        let request = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=leaf \
-                       -keyout leaf.key -out leaf.request";
-        let sign = "x509 -req -in leaf.request -CA authority.pem -CAkey authority.key -days 2 \
-                    -CAcreateserial -extfile extensions -out leaf.pem";
+        this.signed("leaf", "authority", "subjectAltName=DNS:localhost");
+        Some(this)
+    }
+
+    fn signed(&self, name: &str, authority: &str, extension: &str) {
+        std::fs::write(self.path("extensions"), extension).expect("a file");
+        let request = format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={name} \
+             -keyout {name}.key -out {name}.request"
+        );
+        let sign = format!(
+            "x509 -req -in {name}.request -CA {authority}.pem -CAkey {authority}.key -days 2 \
+             -CAcreateserial -extfile extensions -out {name}.pem"
+        );
         for arguments in [request, sign] {
-            let output = openssl(this.0.path(), arguments);
+            let output = openssl(self.0.path(), &arguments);
             assert!(output.status.success(), "{output:?}");
         }
-        Some(this)
     }
 
     fn self_signed(&self, name: &str, common_name: &str) {
@@ -233,7 +243,7 @@ fn ssl_test_non_ssl_socket() {
     // Neither do messages get through in plain.
     let (plain, _told) = spawn(testing::runtime());
     plain.post(&site(&plain), &site(&runtime), "note", "plain".into());
-    wait(plain.flush(std::time::Duration::from_secs(10)));
+    wait(plain.flush(Duration::from_secs(10)));
     wait(plain.shutdown());
     wait(runtime.shutdown());
 }
@@ -273,9 +283,113 @@ fn ssl_test_verify_certificate() {
 fn ssl_test_require_certificate() {
     let Some(certificates) = Certificates::new("ssl_test_require_certificate") else { return };
     certificates.check(REQUIRED, "-cert own.pem -key own.key", true);
-    let folder = certificates.0.path().to_str().unwrap();
+}
+
+#[test]
+fn every_file_of_a_folder_of_authorities_counts() {
+    let Some(certificates) = Certificates::new("every_file_of_a_folder_of_authorities_counts")
+    else {
+        return;
+    };
+    let folder = certificates.path("trusted");
+    std::fs::create_dir_all(folder.join("a folder")).unwrap();
+    std::fs::write(folder.join("a note"), "no certificate").unwrap();
+    std::fs::copy(certificates.path("own.pem"), folder.join("a folder/own.pem")).unwrap();
+    std::fs::copy(certificates.path("authority.pem"), folder.join("not a hash")).unwrap();
+    let folder = folder.to_str().unwrap();
     let by_folder = &[("SSL_REQUIRE_CERT", "true"), ("SSL_CA_DIR", folder)];
     certificates.check(by_folder, "-cert leaf.pem -key leaf.key", true);
+    certificates.check(by_folder, "-cert own.pem -key own.key", false);
+}
+
+#[test]
+fn depth_counts_what_is_presented() {
+    let Some(certificates) = Certificates::new("depth_counts_what_is_presented") else { return };
+    certificates.signed("middle", "authority", "basicConstraints=critical,CA:TRUE");
+    certificates.signed("deep", "middle", "subjectAltName=DNS:localhost");
+    let check = |depth, presented: &str, is_served| {
+        let variables: Variables<'_> = &[
+            ("SSL_REQUIRE_CERT", "true"),
+            ("SSL_CA_FILE", "authority.pem"),
+            ("SSL_VERIFY_DEPTH", depth),
+        ];
+        certificates.check(variables, presented, is_served);
+    };
+    check("1", "-cert deep.pem -key deep.key -cert_chain middle.pem", true);
+    check("0", "-cert deep.pem -key deep.key -cert_chain middle.pem", false);
+    check("0", "-cert leaf.pem -key leaf.key", true);
+    // It is of no use, and yet it counts.
+    check("0", "-cert leaf.pem -key leaf.key -cert_chain middle.pem", false);
+    check("1", "-cert leaf.pem -key leaf.key -cert_chain middle.pem", true);
+}
+
+/// The configuration of one that waits less long than usual for a peer that has stalled.
+fn impatient(config: Config) -> Config {
+    Config { stalled_connection: Some(Duration::from_millis(200)), ..config }
+}
+
+/// Connects, says the beginning of a handshake, and waits to be given up.
+fn stall(runtime: &Runtime, beginning: &[u8]) {
+    let mut stream = TcpStream::connect(runtime.bound()).expect("the runtime listens");
+    stream.write_all(beginning).expect("an open connection");
+    let mut answer = Vec::new();
+    // It may be reset.
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "{answer:?}");
+}
+
+#[test]
+fn a_handshake_that_stalls_ends_its_connection() {
+    let Some(certificates) = Certificates::new("a_handshake_that_stalls_ends_its_connection")
+    else {
+        return;
+    };
+    let strict = start(impatient(certificates.config("own", &[])));
+    let both = start(impatient(certificates.config("own", DOWNGRADE)));
+    for beginning in [&b"\x16"[..], b"\x16\x03\x01\x02\x00\x01"] {
+        stall(&strict, beginning);
+        stall(&both, beginning);
+    }
+    stall(&strict, b"");
+    wait(both.shutdown());
+    wait(strict.shutdown());
+}
+
+#[test]
+fn links_without_a_word_are_kept_where_plain_ones_are_allowed() {
+    let Some(certificates) =
+        Certificates::new("links_without_a_word_are_kept_where_plain_ones_are_allowed")
+    else {
+        return;
+    };
+    let (runtime, mut seen) = spawn(start(impatient(certificates.config("own", DOWNGRADE))));
+    let link = |from: &Runtime| {
+        let (tell, told) = unbounded_channel();
+        let linker = from.spawn("linker", Site(tell)).expect("a free id");
+        let to = site(&runtime);
+        wait(linker.dispatch(move |_, ctx| ctx.link(&to))).expect("it lives");
+        (linker, told)
+    };
+    let plain = testing::runtime();
+    let encrypted = start(certificates.config("own", &[]));
+    let links = [link(&plain), link(&encrypted)];
+    let mut silent = TcpStream::connect(runtime.bound()).expect("the runtime listens");
+    tcp::wait_until_probed(&silent);
+    // Others that stall are given up one after the other meanwhile.
+    (0..3).for_each(|_| stall(&runtime, b"\x16"));
+    for ((linker, mut told), from) in links.into_iter().zip([&plain, &encrypted]) {
+        from.post(linker.upid(), &site(&runtime), "note", "still here".into());
+        let note = Seen::Message(linker.upid().clone(), "still here".into());
+        assert_eq!(wait(seen.recv()), Some(note));
+        assert!(told.try_recv().is_err(), "nobody was told of an end");
+    }
+    silent.write_all(REQUEST).expect("an open connection");
+    let mut answer = String::new();
+    silent.read_to_string(&mut answer).expect("text");
+    assert!(answer.ends_with("\r\n\r\nhello"), "{answer:?}");
+    for runtime in [plain, encrypted, runtime] {
+        wait(runtime.shutdown());
+    }
 }
 
 #[test]

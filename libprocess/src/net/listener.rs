@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::http::server::Site;
 use crate::net::incoming;
-use crate::net::stream::Stream;
+use crate::net::stream::{self, Stream};
 use crate::runtime::WeakRuntime;
 
 /// How long to wait when the system has no file descriptor or memory for another connection.
@@ -34,10 +34,11 @@ pub(crate) async fn accept_all(listener: std::net::TcpListener, runtime: WeakRun
             }
         };
         let Some(runtime) = runtime.upgrade() else { return };
+        stream::tune(&stream);
         let (tls, runtime, site) = (runtime.tls(), runtime.downgrade(), site.clone());
         actix::spawn(async move {
             let stream = match tls {
-                None => Ok(Stream::tcp(stream)),
+                None => Ok(Stream::Tcp(stream)),
                 Some(tls) => tls.accept(stream, peer.ip()).await.map(Stream::accepted),
             };
             match stream {

@@ -48,7 +48,7 @@ impl Stream {
     pub(crate) async fn connect(peer: Address, tls: Option<Tls>) -> io::Result<Self> {
         let peer = SocketAddrV4::from(peer);
         match tls {
-            None => TcpStream::connect(peer).await.map(Self::tcp),
+            None => open(peer).await.map(Self::Tcp),
             Some(tls) => tls.connect_or_downgrade(peer).await.map(Self::accepted),
         }
     }
@@ -56,21 +56,9 @@ impl Stream {
     /// A connection of either kind.
     pub(crate) fn accepted(accepted: Accepted) -> Self {
         match accepted {
-            Accepted::Plain(stream) => Self::tcp(stream),
-            Accepted::Encrypted(stream) => Self::tls(stream),
+            Accepted::Plain(stream) => Self::Tcp(stream),
+            Accepted::Encrypted(stream) => Self::Tls(stream),
         }
-    }
-
-    /// An encrypted connection, tuned for messages.
-    pub(crate) fn tls(stream: Box<TlsStream<TcpStream>>) -> Self {
-        tune(stream.get_ref().0);
-        Self::Tls(stream)
-    }
-
-    /// A TCP connection, tuned for messages.
-    pub(crate) fn tcp(stream: TcpStream) -> Self {
-        tune(&stream);
-        Self::Tcp(stream)
     }
 
     /// Waits for bytes, shows them to `take` and gives their number, 0 at the end. While it waits
@@ -88,7 +76,15 @@ impl Stream {
     }
 }
 
-fn tune(stream: &TcpStream) {
+/// Opens a TCP connection, tuned for messages.
+pub(crate) async fn open(peer: SocketAddrV4) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(peer).await?;
+    tune(&stream);
+    Ok(stream)
+}
+
+/// Nothing waits for more to be sent with it, and a peer that went without a word is noticed.
+pub(crate) fn tune(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         crate::vlog!(1, "Failed to turn off the Nagle algorithm: {error}");
     }

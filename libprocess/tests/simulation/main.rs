@@ -87,6 +87,22 @@ fn messages_go_to_and_fro_in_virtual_time() {
 }
 
 #[test]
+fn a_link_outlives_days_of_silence() {
+    let days = Duration::from_secs(3 * 86_400);
+    let (mut sim, seen) = witnesses(13, 2);
+    let [one, two] = sim.nodes();
+    link(&mut sim, one, two);
+    take(&seen);
+    for _ in 0..2 {
+        sim.run_for(days);
+        assert_eq!(take(&seen), [""; 0], "nobody was told of an end");
+        send(&sim, one, two, "ping", "still there");
+        sim.run_for(millis(1_000));
+        assert_eq!(take(&seen), ["2 ping still there", "1 pong still there"]);
+    }
+}
+
+#[test]
 fn a_crash_is_told_once_and_a_restart_is_reached() {
     let (mut sim, seen) = witnesses(2, 2);
     let [one, two] = sim.nodes();

@@ -103,7 +103,7 @@ impl Connection {
             let task = EndOnDrop(task);
             let stream = match tls {
                 None => Stream::connect(address.into(), None).await,
-                Some((tls, host)) => tls.connect(address, Some(&host)).await.map(Stream::tls),
+                Some((tls, host)) => tls.connect(address, Some(&host)).await.map(Stream::Tls),
             };
             match stream {
                 Err(error) => {
