@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use crate::trace::{EventId, cause};
@@ -201,8 +201,18 @@ impl Clock {
 
     /// Runs `callback` once, `delay` from now. Upstream: `Clock::timer`.
     pub(crate) fn after(&self, delay: Duration, callback: Callback) -> Timer {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         let expiry = state.now() + delay;
+        self.set(state, expiry, callback)
+    }
+
+    /// Runs `callback` once, at `moment`, or at once if that has passed. Whoever knows the moment
+    /// says so here: while somebody works out what is left until then, the clock may be advanced.
+    pub(crate) fn at(&self, moment: Time, callback: Callback) -> Timer {
+        self.set(self.state.lock(), moment, callback)
+    }
+
+    fn set(&self, mut state: MutexGuard<'_, State>, expiry: Time, callback: Callback) -> Timer {
         let serial = state.serial;
         state.serial += 1;
         let is_first = state.timers.keys().next().is_none_or(|&(first, _)| expiry < first);
@@ -343,6 +353,22 @@ mod tests {
         clock.advance(Duration::from_secs(2));
         assert_eq!(*seen.lock(), ["first", "second", "late"]);
         assert!(!clock.cancel(gone));
+    }
+
+    #[test]
+    fn a_timer_for_a_moment_expires_then_however_late_it_was_set() {
+        let clock = Clock::default();
+        clock.pause();
+        let moment = clock.now() + Duration::from_secs(2);
+        clock.advance(Duration::from_secs(1));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for (moment, name) in [(moment, "then"), (clock.now(), "at once")] {
+            let seen = seen.clone();
+            clock.at(moment, Box::new(move || seen.lock().push(name)));
+        }
+        assert!(clock.has_due());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(*seen.lock(), ["at once", "then"]);
     }
 
     #[test]

@@ -125,6 +125,21 @@ impl<P: Process> Ctx<P> {
     ) -> Timer {
         let pid = self.pid.clone();
         let timer = self.runtime.clock().after(delay, Box::new(move || pid.tell(handler)));
+        self.log_timer(timer, delay)
+    }
+
+    /// As [`Ctx::after`], once the runtime's clock shows `moment`; at once if that has passed.
+    pub fn at(
+        &self,
+        moment: Time,
+        handler: impl FnOnce(&mut P, &mut Ctx<P>) + Send + 'static,
+    ) -> Timer {
+        let pid = self.pid.clone();
+        let timer = self.runtime.clock().at(moment, Box::new(move || pid.tell(handler)));
+        self.log_timer(timer, moment.since(self.now()))
+    }
+
+    fn log_timer(&self, timer: Timer, delay: Duration) -> Timer {
         crate::vlog!(
             3,
             "Created a timer for {} in {} in the future ({})",

@@ -50,9 +50,9 @@ impl RateLimiter {
         let now = shared.clock.now();
         if !state.waiting.is_empty() {
             state.waiting.push_back(grant);
-        } else if let Some(wait) = state.next.map(|next| next.since(now)).filter(|w| !w.is_zero()) {
+        } else if let Some(next) = state.next.filter(|next| *next > now) {
             state.waiting.push_back(grant);
-            shared.clone().grant_after(wait);
+            shared.clone().grant_at(next);
         } else {
             state.next = Some(now + shared.interval);
             // The receiver is at hand, just above.
@@ -67,9 +67,9 @@ impl RateLimiter {
 }
 
 impl Shared {
-    fn grant_after(self: Arc<Self>, wait: Duration) {
+    fn grant_at(self: Arc<Self>, moment: Time) {
         let clock = self.clock.clone();
-        clock.after(wait, Box::new(move || self.grant()));
+        clock.at(moment, Box::new(move || self.grant()));
     }
 
     /// Grants a permit to the first who still waits.
@@ -81,11 +81,11 @@ impl Shared {
                 break;
             }
         }
-        let is_done = state.waiting.is_empty();
+        // Who still waits does so behind one who has just been served.
+        let next = state.next.filter(|_| !state.waiting.is_empty());
         drop(state);
-        if !is_done {
-            let interval = self.interval;
-            self.grant_after(interval);
+        if let Some(next) = next {
+            self.grant_at(next);
         }
     }
 }

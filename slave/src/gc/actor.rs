@@ -136,8 +136,7 @@ impl Actor {
     fn reset(&mut self, ctx: &mut Ctx<Self>) {
         self.timer.take().map(|timer| ctx.cancel(timer));
         let Some(next) = self.schedule.next() else { return };
-        let wait = next.since(ctx.now());
-        self.timer = Some(ctx.after(wait, |actor, ctx| actor.remove_due(ctx, Duration::ZERO)));
+        self.timer = Some(ctx.at(next, |actor, ctx| actor.remove_due(ctx, Duration::ZERO)));
     }
 }
 
