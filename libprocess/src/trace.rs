@@ -49,8 +49,9 @@ const RECORDS: usize = 65_536;
 /// How many it keeps at most: about half a gigabyte.
 const RECORDS_MAX: usize = 4_000_000;
 
-/// How long all events may be recorded at another process's wish.
-const FOREIGN_WISH_MAX: Duration = Duration::from_secs(3_600);
+/// How long all events may be recorded at another process's wish: as long as at that of an
+/// operator, of which other processes hear in full seconds.
+const FOREIGN_WISH_MAX: Duration = Duration::from_secs(3_601);
 
 /// How many slow handlers are remembered as logged.
 const SLOW_LOGGED_MAX: usize = 1_000;

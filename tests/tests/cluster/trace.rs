@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId, TaskId};
@@ -16,7 +16,7 @@ use proto::mesos::{
 use sched::driver::{Leader, Options, Scheduler, SchedulerDriver};
 use serde_json::Value;
 use tests::cluster::Cluster;
-use tests::daemon::PATIENCE;
+use tests::daemon::{PATIENCE, eventually};
 use tests::fakes::scheduler::framework;
 use tests::make::executor_task;
 use tests::{http, needs};
@@ -54,10 +54,12 @@ fn executor_program() {
     }
 }
 
-/// Launches one task on the first offer, and tells when it has ended.
+/// Launches one task on the first offer, keeps the acknowledgement that it runs back until it is
+/// let go, and tells when it has ended.
 struct Once {
     executor: String,
     task: Option<&'static str>,
+    go: Option<Receiver<()>>,
     ended: Sender<()>,
 }
 
@@ -69,6 +71,9 @@ impl Scheduler for Once {
     }
 
     fn status_update(&mut self, _: &SchedulerDriver, status: TaskStatus) {
+        if let Some(go) = self.go.take() {
+            go.recv_timeout(PATIENCE).expect("the test lets it go");
+        }
         if status.state() == TaskState::TaskFinished {
             self.ended.send(()).expect("the test waits");
         }
@@ -100,27 +105,13 @@ fn messages(events: &BTreeMap<&str, &Value>, last: &Value) -> Vec<String> {
     shown.collect()
 }
 
-#[test]
-fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
-    let cluster = Cluster::start();
-    assert_eq!(http::get(cluster.address(), "/__trace__/start").0, 200);
-    let _slave = cluster.slave().start();
-    let program = std::env::current_exe().expect("a test knows its own path");
-    let executor =
-        format!("exec {} --exact trace::executor_program --nocapture", program.display());
-    let (tell, ended) = channel();
-    let scheduler = Once { executor, task: Some("traced"), ended: tell };
-    let leader = Leader::At(cluster.address().to_owned());
-    let options = Options::new(framework(PATIENCE), leader);
-    let variables = [("LIBPROCESS_IP".to_owned(), "127.0.0.1".to_owned())];
-    let driver = SchedulerDriver::new(scheduler, options, &variables).expect("a driver");
-    driver.start();
-    ended.recv_timeout(PATIENCE).expect("the task ends");
-
-    let export = "/__trace__/export?merge=peers&format=";
-    let document = http::get_json(cluster.address(), &format!("{export}chrome"));
+/// The histories of the updates that the scheduler got; none as long as events of some process
+/// are missing.
+fn histories(document: &Value) -> Vec<Vec<String>> {
     let notes = document["otherData"]["notes"].as_array().expect("notes");
-    assert!(notes.is_empty(), "{notes:?}");
+    if !notes.is_empty() {
+        return Vec::new();
+    }
     let slices = document["traceEvents"].as_array().expect("events").iter();
     let slices = slices.filter(|event| event["ph"] == "X");
     let events: BTreeMap<&str, &Value> =
@@ -130,9 +121,29 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
             && event["cat"] == "message"
             && event["args"]["to"].as_str().is_some_and(|to| to.starts_with("scheduler-"))
     };
-    let mut updates: Vec<_> = events.values().filter(is_update).collect();
-    updates.sort_by_key(|event| event["args"]["began_nanos"].as_u64());
-    assert_eq!(updates.len(), 2, "running and finished");
+    events.values().filter(is_update).map(|update| messages(&events, update)).collect()
+}
+
+#[test]
+fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
+    let cluster = Cluster::start();
+    assert_eq!(http::get(cluster.address(), "/__trace__/start?duration=1hrs").0, 200);
+    let slave = cluster.slave().start();
+    let program = std::env::current_exe().expect("a test knows its own path");
+    let executor =
+        format!("exec {} --exact trace::executor_program --nocapture", program.display());
+    let ((let_go, go), (tell, ended)) = (channel(), channel());
+    let scheduler = Once { executor, task: Some("traced"), go: Some(go), ended: tell };
+    let leader = Leader::At(cluster.address().to_owned());
+    let options = Options::new(framework(PATIENCE), leader);
+    let variables = [("LIBPROCESS_IP".to_owned(), "127.0.0.1".to_owned())];
+    let driver = SchedulerDriver::new(scheduler, options, &variables).expect("a driver");
+    driver.start();
+    // So that it is the acknowledgement of the one update that the next one waits for.
+    slave.daemon.wait_for("Sending acknowledgement for status update TASK_FINISHED");
+    let_go.send(()).expect("the scheduler waits");
+    ended.recv_timeout(PATIENCE).expect("the task ends");
+
     let running = [
         "StatusUpdateMessage to scheduler",
         "StatusUpdateMessage to master",
@@ -143,7 +154,6 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
         "Call to master",
         "ResourceOffersMessage to scheduler",
     ];
-    assert_eq!(messages(&events, updates[0])[..running.len()], running);
     // The slave sends the next update when the one before is acknowledged.
     let finished = [
         "StatusUpdateMessage to scheduler",
@@ -151,8 +161,19 @@ fn a_task_is_traced_from_its_offer_to_its_end_across_all_processes() {
         "StatusUpdateAcknowledgementMessage to slave",
         "Call to master",
     ];
-    let history = [&finished[..], &running].concat();
-    assert_eq!(messages(&events, updates[1])[..history.len()], history);
+    let finished = [&finished[..], &running].concat();
+    let export = "/__trace__/export?merge=peers&format=";
+    // An event is recorded when its handler has returned, which is after what comes of it.
+    eventually("the histories of both updates", || {
+        let document = http::get_json(cluster.address(), &format!("{export}chrome"));
+        let histories = histories(&document);
+        let is_there = |expected: &[&str]| {
+            histories.iter().any(|history| {
+                history.get(..expected.len()).is_some_and(|latest| latest == expected)
+            })
+        };
+        (is_there(&running) && is_there(&finished)).then_some(())
+    });
 
     let (_, page) = http::get(cluster.address(), &format!("{export}html"));
     look_at(&page, cluster.folder());
