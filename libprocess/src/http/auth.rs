@@ -109,4 +109,20 @@ mod tests {
         check(Some("Basic".to_owned()), None);
         check(Some("Basic %%%".to_owned()), None);
     }
+
+    #[test]
+    fn http_authentication_test_basic_without_credentials() {
+        let authenticator = BasicAuthenticator::new("mesos", []);
+        for authorization in [None, Some("user:password"), Some(":")] {
+            let mut request = Request::default();
+            if let Some(text) = authorization {
+                let basic = format!("Basic {}", STANDARD.encode(text));
+                request.headers.insert("authorization", basic.parse().unwrap());
+            }
+            let found = authenticator.authenticate(&request).now_or_never();
+            let Some(Authentication::Refused(response)) = found else { panic!("{found:?}") };
+            assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{authorization:?}");
+            assert_eq!(response.headers["www-authenticate"], "Basic realm=\"mesos\"");
+        }
+    }
 }

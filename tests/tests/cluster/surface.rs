@@ -137,3 +137,14 @@ fn endpoints_and_metrics_are_those_of_the_ledger() {
         assert_surface(&format!("metrics of {daemon}"), &items, &metrics(address));
     }
 }
+
+#[test]
+fn firewall_rules_close_the_trace() {
+    let rules = r#"{"disabled_endpoints":{"paths":["/__trace__/start","/__trace__/export"]}}"#;
+    let cluster = Cluster::start_with(&[&format!("--firewall_rules={rules}")]);
+    for closed in ["/__trace__/start", "/__trace__/export"] {
+        let refused = (403, format!("Endpoint '{closed}' is disabled"));
+        assert_eq!(http::get(cluster.address(), closed), refused);
+    }
+    assert_eq!(http::get(cluster.address(), "/__trace__/stop").0, 200);
+}
