@@ -21,6 +21,7 @@ pub mod json;
 pub mod acls;
 pub mod content_type;
 pub mod credentials;
+pub mod evolve;
 pub mod recordio;
 
 pub mod wait_status;
