@@ -19,6 +19,8 @@ mod framework;
 
 mod executor;
 
+mod subscription;
+
 mod executor_exit;
 
 mod status;

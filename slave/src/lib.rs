@@ -21,6 +21,7 @@ mod checkpoint;
 mod disk;
 pub mod storage;
 
+mod events;
 mod handlers;
 
 mod command_executor;

@@ -7,4 +7,6 @@ pub(crate) mod framework;
 
 pub(crate) mod executor;
 
+pub(crate) mod connection;
+
 pub(crate) mod queue;

@@ -13,9 +13,10 @@ use proto::mesos::task_status::Source;
 use proto::mesos::{ExecutorInfo, FrameworkInfo, SlaveInfo, TaskState};
 
 use crate::checkpoint::read::recover;
-use crate::checkpoint::recovered::{Connection, RecoveredRun};
+use crate::checkpoint::recovered::RecoveredRun;
 use crate::checkpoint::write;
 use crate::paths::{TASKS, WorkDir};
+use crate::state::connection::Connection;
 use crate::state::executor::Run;
 use crate::storage::{FileSystem, Step, Storage};
 
@@ -95,7 +96,7 @@ fn of_run(run: &RecoveredRun) -> String {
         assert_eq!((forked.pid, forked.started), (42, Some(7)));
         words.push("forked".to_owned());
     }
-    if let Some(Connection::Pid(pid)) = &run.connection {
+    if let Connection::Pid(pid) = &run.connection {
         assert_eq!(pid.to_string(), "executor(1)@127.0.0.1:1");
         words.push("registered".to_owned());
     }

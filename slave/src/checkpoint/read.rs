@@ -25,14 +25,15 @@ use tracing::{info, warn};
 
 use crate::checkpoint::record::{RecordError, Records};
 use crate::checkpoint::recovered::{
-    Connection, Forked, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredRun,
-    RecoveredSlave, RecoveredTask,
+    Forked, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredRun, RecoveredSlave,
+    RecoveredTask,
 };
 use crate::paths::{
     EXECUTOR_INFO, EXECUTORS, FORKED_PID, FORKED_STARTED, FRAMEWORK_INFO, FRAMEWORK_PID,
     FRAMEWORKS, HTTP_MARKER, LATEST, LIBPROCESS_PID, RUNS, SENTINEL, SLAVE_INFO, TASK_INFO,
     TASK_UPDATES, TASKS, WorkDir,
 };
+use crate::state::connection::Connection;
 
 /// What is there and cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,11 +196,11 @@ impl Reader {
         run.forked = Some(Forked { pid, started: number(&directory.join(FORKED_STARTED))? });
         let pid = text(&directory.join(LIBPROCESS_PID))?;
         run.connection = match pid.and_then(|pid| pid.parse().ok()) {
-            Some(pid) => Some(Connection::Pid(pid)),
-            None if directory.join(HTTP_MARKER).exists() => Some(Connection::Http),
-            None => None,
+            Some(pid) => Connection::Pid(pid),
+            None if directory.join(HTTP_MARKER).exists() => Connection::Awaited,
+            None => Connection::Unknown,
         };
-        if run.connection.is_none() {
+        if run.connection == Connection::Unknown {
             let missing = directory.display();
             warn!("Failed to find executor libprocess pid/http marker file in '{missing}'");
         }

@@ -11,6 +11,8 @@ use proto::mesos::internal::{StatusUpdate, Task};
 use proto::mesos::{ExecutorInfo, FrameworkInfo, Resource, SlaveInfo};
 use stout::Uuid;
 
+use crate::state::connection::Connection;
+
 /// Everything.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
@@ -48,22 +50,13 @@ pub(crate) struct RecoveredExecutor {
     pub(crate) runs: BTreeMap<ContainerId, RecoveredRun>,
 }
 
-/// How an executor is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Connection {
-    /// By messages to this address.
-    Pid(Upid),
-    /// It will subscribe.
-    Http,
-}
-
 /// A run of an executor.
 #[derive(Debug, Default)]
 pub(crate) struct RecoveredRun {
     pub(crate) tasks: BTreeMap<TaskId, RecoveredTask>,
     /// Its first process, and when that started.
     pub(crate) forked: Option<Forked>,
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connection: Connection,
     /// It has ended, and everything it did was acknowledged.
     pub(crate) completed: bool,
 }

@@ -20,7 +20,7 @@ use stout::Uuid;
 
 use crate::checkpoint::record;
 use crate::paths::{
-    EXECUTOR_INFO, FORKED_PID, FORKED_STARTED, FRAMEWORK_INFO, FRAMEWORK_PID, LATEST,
+    EXECUTOR_INFO, FORKED_PID, FORKED_STARTED, FRAMEWORK_INFO, FRAMEWORK_PID, HTTP_MARKER, LATEST,
     LIBPROCESS_PID, SENTINEL, SLAVE_INFO, TASK_INFO, TASK_UPDATES, WorkDir,
 };
 use crate::storage::Step;
@@ -91,6 +91,11 @@ pub(crate) fn forked_pid(run: &Path, pid: i32, started: u64) -> Vec<Step> {
 /// Where the executor of a run is.
 pub(crate) fn libprocess_pid(run: &Path, pid: &Upid) -> Vec<Step> {
     text(run.join(LIBPROCESS_PID), pid.to_string())
+}
+
+/// The executor of a run speaks HTTP.
+pub(crate) fn http_marker(run: &Path) -> Vec<Step> {
+    vec![Step::Append { path: run.join(HTTP_MARKER), content: Bytes::new() }]
 }
 
 /// The run has ended, and all that it did is acknowledged.

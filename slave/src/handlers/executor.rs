@@ -14,9 +14,11 @@ use proto::mesos::internal::{
 use tracing::{error, info, warn};
 
 use crate::checkpoint::write;
+use crate::events::ExecutorMessage;
 use crate::phase::Phase;
 use crate::refusal::{Ending, Verdict};
 use crate::slave::Slave;
+use crate::state::connection::Connection;
 use crate::state::executor::{Executor, ExecutorPhase, Run, UpdateOrigin};
 use crate::state::framework::FrameworkPhase;
 
@@ -39,7 +41,7 @@ impl Slave {
         let Some(executor) = self.frameworks.executor_mut(&framework_id, &executor_id) else {
             return;
         };
-        executor.pid = Some(from.clone());
+        executor.connection = Connection::Pid(from.clone());
         ctx.link(&from);
         let run = executor.run.clone();
         let Some(directory) = &executor.meta else { return self.on_executor_known(ctx, &run) };
@@ -99,7 +101,7 @@ impl Slave {
             return Some("because it was not expected".to_owned());
         };
         match executor.phase {
-            ExecutorPhase::Registering if executor.pid.is_none() => None,
+            ExecutorPhase::Registering if executor.connection == Connection::Unknown => None,
             phase => Some(format!("because it is in unexpected state {phase}")),
         }
     }
@@ -121,14 +123,14 @@ impl Slave {
             return;
         };
         executor.phase = ExecutorPhase::Running;
-        executor.pid = Some(from.clone());
+        executor.connection = Connection::Pid(from.clone());
         ctx.link(&from);
         let run = executor.run.clone();
         let reregistered = ExecutorReregisteredMessage {
             slave_id: self.info.id.clone().unwrap_or_default(),
             slave_info: self.info.clone(),
         };
-        send_to_executor(ctx, executor, &reregistered);
+        ctx.send(&from, &reregistered);
         // Those that are on the disk already are duplicates, which the manager knows.
         for update in message.updates {
             self.status_update(ctx, update, UpdateOrigin::Executor(from.clone()));
@@ -175,7 +177,7 @@ impl Slave {
 
     /// A task that no update was ever heard of, and that its executor does not know, was lost with
     /// the earlier run of the slave.
-    fn report_tasks_unknown_to_executor(
+    pub(crate) fn report_tasks_unknown_to_executor(
         &mut self,
         ctx: &mut Ctx<Self>,
         run: &Run,
@@ -269,15 +271,20 @@ impl Slave {
     }
 }
 
-/// Sends a message to an executor, if it has an address.
-pub(crate) fn send_to_executor<M: prost::Message + prost::Name>(
+/// Tells an executor something, if it can be spoken to.
+pub(crate) fn send_to_executor(
     ctx: &Ctx<Slave>,
     executor: &Executor,
-    message: &M,
+    message: &impl ExecutorMessage,
 ) {
-    match &executor.pid {
-        Some(pid) => ctx.send(pid, message),
-        None => {
+    match &executor.connection {
+        Connection::Pid(pid) => ctx.send(pid, message),
+        Connection::Stream(stream) => {
+            if !stream.send(message.event()) {
+                warn!("Unable to send event to executor {executor}: connection closed");
+            }
+        }
+        Connection::Unknown | Connection::Awaited => {
             warn!("Unable to send event to executor {executor}: unknown connection type");
         }
     }

@@ -43,6 +43,7 @@ impl Slave {
             return;
         }
         executor.phase = ExecutorPhase::Terminated;
+        executor.connection.close();
         self.counters.executors_terminated.increment();
         let kind = executor.kind;
         if !is_terminating {

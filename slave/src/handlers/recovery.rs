@@ -18,17 +18,17 @@ use tracing::{info, warn};
 use crate::checkpoint::compatible::reconfigured;
 use crate::checkpoint::read::{ReadError, recover};
 use crate::checkpoint::recovered::{
-    Connection, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredRun, RecoveredSlave,
+    Recovered, RecoveredExecutor, RecoveredFramework, RecoveredRun, RecoveredSlave,
 };
 use crate::checkpoint::write;
 use crate::command_executor::kind_of;
 use crate::config::Recover;
 use crate::constants::EXECUTOR_REREGISTER_TIMEOUT;
 use crate::gc::Age;
-use crate::handlers::executor::send_to_executor;
 use crate::phase::Phase;
 use crate::refusal::Ending;
 use crate::slave::{Fatal, RecoveryError, Slave};
+use crate::state::connection::Connection;
 use crate::state::executor::{Executor, ExecutorPhase, Run};
 use crate::status_updates::{RecoveredStream, Stream};
 
@@ -192,9 +192,7 @@ impl Slave {
         let kind = kind_of(&info);
         let mut executor = Executor::new(run.clone(), info, kind, directory.clone());
         executor.meta = Some(work_dir.meta().run(slave_id, run));
-        if let Some(Connection::Pid(pid)) = &left.connection {
-            executor.pid = Some(pid.clone());
-        }
+        executor.connection = left.connection.clone();
         left.tasks.iter().for_each(|(task_id, task)| executor.recover_task(task_id, task));
         if left.completed {
             executor.phase = ExecutorPhase::Terminated;
@@ -232,21 +230,25 @@ impl Slave {
 
     fn reconnect(&mut self, ctx: &mut Ctx<Self>, run: &Run) {
         let Some(executor) = self.frameworks.run(run) else { return };
-        if executor.pid.is_none() {
-            warn!(
+        match &executor.connection {
+            Connection::Pid(pid) => {
+                info!("Sending reconnect request to executor {executor}");
+                let slave_id = self.info.id.clone().unwrap_or_default();
+                ctx.send(pid, &ReconnectExecutorMessage { slave_id });
+            }
+            Connection::Awaited | Connection::Stream(_) => {
+                info!("Waiting for executor {executor} to subscribe");
+            }
+            Connection::Unknown => warn!(
                 "Unable to reconnect to executor {executor} because no pid or http checkpoint file \
                  was found"
-            );
-            return;
+            ),
         }
-        info!("Sending reconnect request to executor {executor}");
-        let slave_id = self.info.id.clone().unwrap_or_default();
-        send_to_executor(ctx, executor, &ReconnectExecutorMessage { slave_id });
     }
 
     fn end_recovered(&mut self, ctx: &mut Ctx<Self>, run: &Run) {
         let Some(executor) = self.frameworks.run(run) else { return };
-        if executor.pid.is_some() {
+        if executor.connection != Connection::Unknown {
             info!("Sending shutdown to executor {executor}");
             return self.shut_down_executor(ctx, run);
         }

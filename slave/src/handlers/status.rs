@@ -18,9 +18,11 @@ use proto::mesos::{ContainerStatus, NetworkInfo, TaskState, network_info};
 use stout::Uuid;
 use tracing::{error, info, warn};
 
+use crate::handlers::executor::send_to_executor;
 use crate::phase::Phase;
 use crate::refusal::{Ending, Verdict};
 use crate::slave::Slave;
+use crate::state::connection::Connection;
 use crate::state::executor::{Executor, ExecutorPhase, Run, UpdateOrigin};
 use crate::state::framework::{Framework, FrameworkPhase};
 use crate::status_updates::{AckError, Acknowledged, UpdateError};
@@ -93,8 +95,7 @@ impl Slave {
         mut update: StatusUpdate,
         origin: UpdateOrigin,
     ) {
-        let from = address(&origin);
-        info!("Handling status update {} from {from}", print_update(&update));
+        info!("Handling status update {}{}", print_update(&update), sender(&origin));
         let uuid = update.uuid.as_ref().map(|uuid| stout::uuid::from_bytes(uuid));
         if !matches!(uuid, Some(Ok(_))) {
             let what = if uuid.is_some() { "with a malformed" } else { "without" };
@@ -124,7 +125,10 @@ impl Slave {
             );
             return self.shut_down_executor(ctx, &run);
         }
-        if let (false, Some(pid)) = (is_own, executor.pid.as_ref().filter(|pid| **pid != from)) {
+        if let (UpdateOrigin::Executor(from), Connection::Pid(pid)) =
+            (&origin, &executor.connection)
+            && from != pid
+        {
             warn!(
                 "Received status update {} from {from} on behalf of a different executor '{}' \
                  ({pid})",
@@ -231,15 +235,29 @@ impl Slave {
             "Status update manager successfully handled status update {}",
             print_update(update)
         );
-        let UpdateOrigin::Executor(pid) = origin else { return };
-        info!("Sending acknowledgement for status update {} to {pid}", print_update(update));
         let message = StatusUpdateAcknowledgementMessage {
             slave_id: update.slave_id.clone().unwrap_or_default(),
             framework_id: update.framework_id.clone(),
             task_id: update.status.task_id.clone(),
             uuid: update.uuid.clone().unwrap_or_default(),
         };
-        ctx.send(pid, &message);
+        match origin {
+            UpdateOrigin::Slave => {}
+            UpdateOrigin::Executor(pid) => {
+                info!(
+                    "Sending acknowledgement for status update {} to {pid}",
+                    print_update(update)
+                );
+                ctx.send(pid, &message);
+            }
+            UpdateOrigin::Subscriber(run) => match self.frameworks.run(run) {
+                Some(executor) => send_to_executor(ctx, executor, &message),
+                None => warn!(
+                    "Ignoring sending acknowledgement for status update {} of unknown executor",
+                    print_update(update)
+                ),
+            },
+        }
     }
 
     /// Sends an update to the master, with the latest state of the task beside it.
@@ -352,10 +370,12 @@ fn is_done(executor: &Executor) -> bool {
     executor.phase == ExecutorPhase::Terminated && !executor.has_incomplete_tasks()
 }
 
-fn address(origin: &UpdateOrigin) -> Upid {
+/// ` from <pid>`, as log lines name who sent an update; who subscribes has no address.
+fn sender(origin: &UpdateOrigin) -> String {
     match origin {
-        UpdateOrigin::Slave => Upid::empty(),
-        UpdateOrigin::Executor(pid) => pid.clone(),
+        UpdateOrigin::Slave => format!(" from {}", Upid::empty()),
+        UpdateOrigin::Executor(pid) => format!(" from {pid}"),
+        UpdateOrigin::Subscriber(_) => String::new(),
     }
 }
 
@@ -365,15 +385,15 @@ fn complete(update: &mut StatusUpdate, origin: &UpdateOrigin) {
     status.uuid.clone_from(&update.uuid);
     let source = match origin {
         UpdateOrigin::Slave => Source::Slave,
-        UpdateOrigin::Executor(_) => Source::Executor,
+        UpdateOrigin::Executor(_) | UpdateOrigin::Subscriber(_) => Source::Executor,
     };
     status.source = Some(source.into());
     let Some(expected) = &update.executor_id else { return };
     if let Some(found) = status.executor_id.as_ref().filter(|found| *found != expected) {
         warn!(
-            "Executor ID mismatch in status update from {}; overwriting received '{}' with \
-             expected '{}'",
-            address(origin),
+            "Executor ID mismatch in status update{}; overwriting received '{}' with expected \
+             '{}'",
+            sender(origin),
             found.value,
             expected.value
         );

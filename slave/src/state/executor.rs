@@ -24,6 +24,7 @@ use tracing::warn;
 use crate::checkpoint::recovered::RecoveredTask;
 use crate::constants::MAX_COMPLETED_TASKS_PER_EXECUTOR;
 use crate::paths::TASKS;
+use crate::state::connection::Connection;
 use crate::state::queue::TaskQueue;
 
 /// Where an executor is in its life. Upstream: `Executor::State`.
@@ -74,6 +75,8 @@ pub(crate) enum UpdateOrigin {
     Slave,
     /// The executor at this address.
     Executor(Upid),
+    /// The executor of this run, by way of HTTP.
+    Subscriber(Run),
 }
 
 /// One run of an executor.
@@ -87,8 +90,7 @@ pub(crate) struct Executor {
     /// Where it is kept for the next run of the slave; none if its framework does not checkpoint.
     pub(crate) meta: Option<PathBuf>,
     pub(crate) phase: ExecutorPhase,
-    /// Its address, once it has registered.
-    pub(crate) pid: Option<Upid>,
+    pub(crate) connection: Connection,
     /// What the executor and its launched tasks hold.
     resources: Resources,
     pub(crate) queued: TaskQueue<TaskInfo>,
@@ -118,7 +120,7 @@ impl Executor {
             directory,
             meta: None,
             phase: ExecutorPhase::Registering,
-            pid: None,
+            connection: Connection::Unknown,
             queued: TaskQueue::default(),
             unwritten: BTreeSet::new(),
             launched: TaskQueue::default(),
@@ -273,19 +275,20 @@ impl Executor {
         let (held, known) = (held.scalars(), self.resources.scalars());
         assert_eq!(held, known, "{self}: what is held is what its parts hold");
         assert!(
-            self.phase != ExecutorPhase::Running || self.pid.is_some(),
-            "{self}: a registered executor has an address"
+            self.phase != ExecutorPhase::Running || self.connection.is_open(),
+            "{self}: a registered executor can be spoken to"
         );
     }
 }
 
-/// `'<id>' of framework <id> at <pid>`, as log lines name an executor.
+/// `'<id>' of framework <id> at <pid>`, or ` (via HTTP)`, as log lines name an executor.
 impl fmt::Display for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "'{}' of framework {}", self.run.executor_id, self.run.framework_id)?;
-        match &self.pid {
-            Some(pid) => write!(f, " at {pid}"),
-            None => Ok(()),
+        match &self.connection {
+            Connection::Unknown => Ok(()),
+            Connection::Pid(pid) => write!(f, " at {pid}"),
+            Connection::Awaited | Connection::Stream(_) => f.write_str(" (via HTTP)"),
         }
     }
 }

@@ -22,6 +22,7 @@ struct Script {
     launch_fails: bool,
     forks_never: bool,
     update_fails: bool,
+    recovers_never: bool,
     ended: BTreeMap<ContainerId, watch::Sender<Option<Termination>>>,
     destroyed: BTreeSet<ContainerId>,
     updates: Vec<Resources>,
@@ -50,6 +51,11 @@ impl FakeContainerizer {
 
     pub(crate) fn fail_updates(&self) {
         self.script.lock().unwrap().update_fails = true;
+    }
+
+    /// From now on, containers are looked for for ever.
+    pub(crate) fn never_recover(&self) {
+        self.script.lock().unwrap().recovers_never = true;
     }
 
     /// The executor's process ends.
@@ -91,7 +97,10 @@ impl Containerizer for FakeContainerizer {
         for container in containers {
             script.ended.entry(container.container_id).or_default();
         }
-        future::ready(Ok(())).boxed()
+        match script.recovers_never {
+            true => future::pending().boxed(),
+            false => future::ready(Ok(())).boxed(),
+        }
     }
 
     fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>> {

@@ -5,9 +5,11 @@
 
 mod authentication;
 mod containers;
+mod executor_http_api;
 mod full_disk;
 mod gc;
 mod http;
+mod http_executors;
 mod kill;
 mod losses;
 mod misuse;
@@ -15,6 +17,7 @@ mod monitor;
 mod recovery;
 mod registration;
 mod status_update_manager;
+mod subscriber;
 mod support;
 mod tasks;
 mod upstream_files;

@@ -43,7 +43,7 @@ fn resources_follow_the_tasks() {
     let expect = |now: &str, wanted: &str| (format!("cpus(*):{now}"), format!("cpus(*):{wanted}"));
     assert_eq!(held(&executor), expect("0.1", "2.1"));
     executor.phase = ExecutorPhase::Running;
-    executor.pid = Some(Upid::empty());
+    executor.connection = Connection::Pid(Upid::empty());
     assert!(executor.launch(&"a".into()).is_some());
     assert!(executor.launch(&"a".into()).is_none());
     assert_eq!(held(&executor), expect("1.1", "2.1"));
@@ -91,6 +91,6 @@ fn those_that_end_with_the_executor() {
 fn executors_print_as_upstream() {
     let mut executor = executor();
     assert_eq!(executor.to_string(), "'e' of framework f");
-    executor.pid = Some("executor(1)@127.0.0.1:1".parse().unwrap());
+    executor.connection = Connection::Pid("executor(1)@127.0.0.1:1".parse().unwrap());
     assert_eq!(executor.to_string(), "'e' of framework f at executor(1)@127.0.0.1:1");
 }
