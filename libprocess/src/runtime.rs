@@ -30,7 +30,7 @@ use crate::net::outgoing::Outgoing;
 use crate::pid::{Address, Upid};
 use crate::process::{Inject, Pid, Process};
 use crate::router::Schema;
-use crate::runtime::activity::Activity;
+use crate::runtime::activity::{Activity, Busy};
 use crate::runtime::config::{Config, StartError};
 use crate::runtime::directory::Directory;
 use crate::runtime::engine::Engine;
@@ -454,6 +454,11 @@ impl Runtime {
         if !self.inner.engine.schedule(cell) {
             self.turn_taken();
         }
+    }
+
+    /// Something goes on that is neither an actor's turn nor a future's, until the guard is dropped.
+    pub(crate) fn busy(&self) -> Busy {
+        self.inner.activity.busy()
     }
 
     pub(crate) fn turn_taken(&self) {

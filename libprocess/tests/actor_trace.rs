@@ -144,6 +144,7 @@ fn causes_cross_processes_while_all_events_are_recorded() {
     here.post(&Upid::empty(), relay.upid(), "Begin", Bytes::new());
     wait(over);
     wait(there.settle());
+    wait(here.settle());
     let trace = Trace::of(&here, "peers");
     let history = trace.history(trace.find("Over", "message"));
     assert_eq!(history, ["Over", "Over", "Relay::done", "Relay::timed", "Relay::called", "Begin"]);
@@ -296,10 +297,12 @@ fn a_handler_that_blocks_is_logged_once_by_name() {
     program.args(["--exact", "program", "--nocapture"]).env("LIBPROCESS_SLOW_HANDLER", "20ms");
     let output = program.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<_> = stderr.lines().filter(|line| line.contains("was blocked for")).collect();
+    // On a busy machine others may have been held up, too.
+    let is_of_it = |line: &&str| line.ends_with("by its handler of 'actor_trace::program'");
+    let lines: Vec<_> = stderr.lines().filter(is_of_it).collect();
     let [line] = lines[..] else { panic!("not one line: {stderr}") };
     assert!(line.starts_with('W') && line.contains("] relay@127.0.0.1:"), "{line}");
-    assert!(line.ends_with("by its handler of 'actor_trace::program'"), "{line}");
+    assert!(line.contains(" was blocked for "), "{line}");
 }
 
 #[test]

@@ -254,8 +254,13 @@ fn process_test_terminate_at_the_front_and_at_the_back() {
     let runtime = runtime();
     let check = |inject: Inject, served: bool| {
         let diary = runtime.spawn("diary", Diary::default()).unwrap();
+        let (begin, begun) = oneshot::channel();
         let (go, gone) = std::sync::mpsc::channel::<()>();
-        diary.tell(move |_, _| gone.recv().unwrap());
+        diary.tell(move |_, _| {
+            begin.send(()).unwrap();
+            gone.recv().unwrap();
+        });
+        wait(begun).unwrap();
         let behind = diary.dispatch(|_, _| ());
         diary.terminate(inject);
         go.send(()).unwrap();

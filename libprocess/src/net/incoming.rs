@@ -213,6 +213,8 @@ impl Connection {
 
     /// Acts on everything that is complete, as long as not too many answers are owed.
     async fn handle_items(&mut self) {
+        // Who has seen a message arrive, in a filter, may settle until it has been handled.
+        let _busy = self.runtime.upgrade().map(|runtime| runtime.busy());
         let mut mail = Mail::default();
         self.held_back = false;
         while !self.deaf {

@@ -40,6 +40,12 @@ impl Activity {
         }
     }
 
+    /// Something goes on until the guard is dropped.
+    pub(super) fn busy(&self) -> Busy {
+        self.begin();
+        Busy(self.clone())
+    }
+
     pub(super) fn is_calm(&self) -> bool {
         self.shared.count.load(Ordering::SeqCst) == 0
     }
@@ -62,6 +68,16 @@ impl Activity {
             waker: AtomicWaker::new(),
         };
         Tracked { tracker: Arc::new(tracker), future: Box::pin(future), cause: cause::current() }
+    }
+}
+
+/// Something that goes on.
+#[must_use = "it has ended once this is dropped"]
+pub(crate) struct Busy(Activity);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

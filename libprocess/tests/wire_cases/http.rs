@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libprocess::Inject;
 use libprocess::testing::wait;
+use tokio::sync::oneshot;
 
 use crate::support::{Seen, Server};
 
@@ -30,10 +31,12 @@ fn case_28_half_close_ends_what_is_not_ready() {
     let mut server = Server::new();
     let mut client = server.connect();
     client.send("GET /state HTTP/1.1\r\n\r\n");
+    assert_eq!(server.next(), request("/master/state"));
+    // Then the answer is ready.
+    wait(server.runtime.settle());
     client.finish();
     client.expect_status("200 OK");
     client.expect_end();
-    assert_eq!(server.next(), request("/master/state"));
     let mut client = server.connect();
     client.send("GET /slow HTTP/1.1\r\n\r\n");
     assert_eq!(server.next(), request("/master/slow"));
@@ -155,8 +158,13 @@ fn case_48_requests_of_an_actor_that_ends() {
     let mut stuck = server.connect();
     stuck.send("GET /busy/slow HTTP/1.1\r\n\r\n");
     assert_eq!(server.next(), request("/busy/slow"));
+    let (begin, begun) = oneshot::channel();
     let (go, gone) = std::sync::mpsc::channel::<()>();
-    busy.tell(move |_, _| gone.recv().unwrap());
+    busy.tell(move |_, _| {
+        begin.send(()).unwrap();
+        gone.recv().unwrap();
+    });
+    wait(begun).unwrap();
     let mut queued = server.connect();
     queued.send("GET /busy/state HTTP/1.1\r\n\r\n");
     // The request is in the mailbox when it shows there.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use libprocess::testing::wait;
 use libprocess::{Address, Config, Inject, Upid};
+use tokio::sync::oneshot;
 
 use crate::support::{Client, LF, PING, Seen, Server};
 
@@ -88,7 +89,16 @@ fn case_36_message_to_the_last_byte() {
 fn case_37_rapid_messages_share_a_connection() {
     let server = Server::new();
     let peer = Peer::new();
+    // The thread of the sockets is held up until all have been sent.
+    let (begin, begun) = oneshot::channel();
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    server.runtime.run(async move {
+        begin.send(()).expect("the test waits");
+        gone.recv().expect("the test lets it go");
+    });
+    wait(begun).expect("it has begun");
     send(&server, &peer.upid("peer(1)"), &[("A", ""), ("B", ""), ("C", "")]);
+    go.send(()).expect("it waits");
     let from = server.master.upid();
     let expected: String = ["A", "B", "C"].map(|name| message(from, "peer(1)", name, "")).concat();
     assert_eq!(read_all(&mut peer.accept()), expected);
