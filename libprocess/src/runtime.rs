@@ -456,7 +456,7 @@ impl Runtime {
         }
     }
 
-    /// Something goes on that is neither an actor's turn nor a future's, until the guard is dropped.
+    /// Something goes on until the guard is dropped that is no actor's turn and no future.
     pub(crate) fn busy(&self) -> Busy {
         self.inner.activity.busy()
     }
