@@ -86,6 +86,24 @@ fn malformed_content() {
 }
 
 #[test]
+fn ids_that_nest_too_deeply_are_refused() {
+    run(async {
+        let world = World::registered(&[]).await;
+        for levels in 85..105 {
+            let parents = "\"value\":\"x\",\"parent\":{".repeat(levels);
+            let body = format!(
+                r#"{{"executor_id":{{"value":"E"}},"framework_id":{{"value":"F"}},
+                "type":"UPDATE","update":{{"status":{{"task_id":{{"value":"t"}},
+                "state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","uuid":"AAAAAAAAAAAAAAAAAAAAAA==",
+                "container_status":{{"container_id":{{{parents}"value":"x"{}}}}}}}}}}}"#,
+                "}".repeat(levels),
+            );
+            check_body(&world, ContentType::Json, body.as_bytes(), "F").await;
+        }
+    });
+}
+
+#[test]
 fn unsupported_content_media_type() {
     run(async {
         let world = World::registered(&[]).await;
