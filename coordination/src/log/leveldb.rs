@@ -6,6 +6,7 @@
 //!
 //! Upstream: `LevelDBStorage`.
 
+mod checked;
 mod files;
 
 use std::fmt;

@@ -4,14 +4,15 @@
 //!
 //! The library keeps errors of reads and of some writes to itself and goes on as if what it could
 //! not read were empty. So the first error of any file is kept here and, from then on, nothing more
-//! can be read or written: whoever opened the files asks for it and opens them anew.
+//! can be read or written: whoever opened the files asks for it and opens them anew. That a file is
+//! damaged is such an error, so all that is read is checked here.
 //!
 //! Upstream: `PosixEnv` of LevelDB 1.4.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rusty_leveldb::env::{Env, FileLock, Logger, RandomAccess};
 use rusty_leveldb::{Status, StatusCode};
+use tracing::info;
+
+use super::checked::{self, Damage, FOOTER, TRAILER};
 
 type Result<T> = rusty_leveldb::Result<T>;
 
@@ -62,7 +66,8 @@ impl Shared {
 
 /// As LevelDB prints it.
 fn text(path: &Path, error: &io::Error) -> String {
-    format!("IO error: {}: {}", path.display(), describe(error))
+    let kind = if error.kind() == ErrorKind::InvalidData { "Corruption" } else { "IO error" };
+    format!("{kind}: {}: {}", path.display(), describe(error))
 }
 
 fn status(path: &Path, error: &io::Error) -> Status {
@@ -114,13 +119,12 @@ impl Env for Files {
         let found = path.exists() || !path.ends_with("CURRENT");
         let missing = || status(path, &ErrorKind::NotFound.into());
         let path = found.then_some(path).ok_or_else(missing)?;
-        let file = self.must(path, |path| File::open(path))?;
-        Ok(Box::new(Input { file, path: on_disk(path), shared: self.shared.clone() }))
+        Ok(Box::new(Cursor::new(self.must(path, read)?)))
     }
 
     fn open_random_access_file(&self, path: &Path) -> Result<Box<dyn RandomAccess>> {
-        let file = self.must(path, |path| File::open(path))?;
-        Ok(Box::new(Input { file, path: on_disk(path), shared: self.shared.clone() }))
+        let (file, size) = self.must(path, open_table)?;
+        Ok(Box::new(Table { file, size, path: on_disk(path), shared: self.shared.clone() }))
     }
 
     fn open_writable_file(&self, path: &Path) -> Result<Box<dyn Write>> {
@@ -242,45 +246,76 @@ fn adopt(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-struct Input {
+/// What is to be read of CURRENT, a manifest or a log.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = fs::read(path)?;
+    if !path.ends_with("CURRENT") {
+        let written = checked::written(&bytes)?;
+        if bytes[written..].iter().any(|byte| *byte != 0) {
+            info!("Passing over the end of {}, whose last write was cut off", path.display());
+        }
+        bytes.truncate(written);
+    }
+    Ok(bytes)
+}
+
+fn open_table(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut footer = [0; FOOTER];
+    let offset = size.saturating_sub(FOOTER as u64);
+    let read = fill(&file, offset, &mut footer)?;
+    let is_whole = read == FOOTER && checked::is_footer(&footer, size);
+    if is_whole { Ok((file, size)) } else { Err(Damage(offset).into()) }
+}
+
+/// Reads all that fits or is left.
+fn fill(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match FileExt::read_at(file, &mut buffer[done..], offset + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+struct Table {
     file: File,
+    size: u64,
     path: PathBuf,
     shared: Arc<Shared>,
 }
 
-impl Read for Input {
-    /// All that fits or is left: the library takes less for the end.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.shared.check()?;
-        let mut done = 0;
-        while done < buffer.len() {
-            match self.file.read(&mut buffer[done..]) {
-                Ok(0) => break,
-                Ok(count) => done += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.shared.keep(&self.path, Err(error)),
-            }
+impl Table {
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let done = fill(&self.file, offset, buffer)?;
+        let end = offset + done as u64;
+        // The footer was seen when it was opened.
+        if done == buffer.len() && (end == self.size || self.is_intact(end, buffer)?) {
+            return Ok(done);
         }
-        Ok(done)
+        Err(Damage(offset).into())
+    }
+
+    /// Whether a block has its checksum: the library reads all but filters with their trailers.
+    fn is_intact(&self, end: u64, block: &[u8]) -> io::Result<bool> {
+        if checked::is_block(block) {
+            return Ok(true);
+        }
+        let mut trailer = [0; TRAILER];
+        let read = fill(&self.file, end, &mut trailer)?;
+        Ok(checked::is_block(&[block, &trailer[..read]].concat()))
     }
 }
 
-impl RandomAccess for Input {
+impl RandomAccess for Table {
     fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<usize> {
-        let mut read = || {
-            let mut done = 0;
-            while done < buffer.len() {
-                match FileExt::read_at(&self.file, &mut buffer[done..], (offset + done) as u64) {
-                    Ok(0) => break,
-                    Ok(count) => done += count,
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(done)
-        };
-        let result = self.shared.check().and_then(|()| self.shared.keep(&self.path, read()));
-        result.map_err(|error| status(&self.path, &error))
+        let read = self.shared.check().and_then(|()| self.read(offset as u64, buffer));
+        self.shared.keep(&self.path, read).map_err(|error| status(&self.path, &error))
     }
 }
 

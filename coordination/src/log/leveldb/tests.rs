@@ -197,6 +197,100 @@ fn a_log_that_cannot_be_read_is_not_an_empty_one() {
     assert!(error.to_string().contains("Is a directory"), "{error}");
 }
 
+/// The files of a log of three records, one a write; in a table, too, if it was opened twice.
+fn of_three(openings: usize) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut storage, _) = opened(folder.path());
+    for position in 0..3 {
+        storage.write(&[append(position, 50)], Durability::Disk).expect("there is room");
+    }
+    drop(storage);
+    (1..openings).for_each(|_| drop(opened(folder.path())));
+    folder
+}
+
+/// The name and contents of the one file with such a name that has something in it.
+fn only(folder: &TempDir, is_it: impl Fn(&str) -> bool) -> (String, Vec<u8>) {
+    let files = names(folder.path()).into_iter().filter(|name| is_it(name)).map(|name| {
+        let bytes = fs::read(folder.path().join(&name)).expect("it is there");
+        (name, bytes)
+    });
+    let mut files = files.filter(|(_, bytes)| !bytes.is_empty());
+    let file = files.next().expect("there is one");
+    assert_eq!(files.next(), None);
+    file
+}
+
+/// What becomes of a log whose file `name` is replaced.
+fn replaced(folder: &TempDir, name: &str, bytes: &[u8]) -> Result<Restored, String> {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    for name in names(folder.path()) {
+        fs::copy(folder.path().join(&name), copy.path().join(&name)).expect("it is there");
+    }
+    fs::write(copy.path().join(name), bytes).expect("there is room");
+    let restored = LevelDb::new(copy.path(), Clock::default()).restore();
+    let path = format!("{}/", copy.path().display());
+    restored.map_err(|error| error.to_string().replace(&path, ""))
+}
+
+#[test]
+fn a_damaged_log_is_refused() {
+    let folder = of_three(1);
+    let (name, log) = only(&folder, |name| name.ends_with(".log"));
+    let record = log.len() / 3;
+    for (at, start) in [(0, 0), (9, 0), (record + 4, record), (2 * record - 1, record)] {
+        let mut damaged = log.clone();
+        damaged[at] ^= 1;
+        let expected = format!("Corruption: {name}: damaged at byte {start}");
+        assert_eq!(replaced(&folder, &name, &damaged), Err(expected), "{at}");
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_off_is_taken_up_to_there() {
+    let folder = of_three(1);
+    let (name, log) = only(&folder, |name| name.ends_with(".log"));
+    let record = log.len() / 3;
+    for end in [2 * record, 2 * record + 1, 2 * record + 9, 3 * record - 1] {
+        let restored = replaced(&folder, &name, &log[..end]).expect("it opens");
+        assert_eq!(restored.learned.to_string(), "{0..1}", "{end}");
+    }
+}
+
+#[test]
+fn a_damaged_table_is_refused() {
+    let folder = of_three(2);
+    let (name, table) = only(&folder, |name| name.ends_with(".sst"));
+    let whole = replaced(&folder, &name, &table).expect("it opens");
+    let mut refused = 0;
+    for at in (0..table.len()).step_by(5) {
+        let mut damaged = table.clone();
+        damaged[at] ^= 0x81;
+        match replaced(&folder, &name, &damaged) {
+            Ok(restored) => assert_eq!(restored, whole, "{at}"),
+            Err(error) => {
+                let expected = format!("Corruption: {name}: damaged at byte ");
+                assert!(error.starts_with(&expected), "{at}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    // Of the footer and what fills it up, not all bytes say something.
+    assert!(refused * 5 > table.len() - 48, "{refused} of {}", table.len());
+    let short = replaced(&folder, &name, &table[..40]).expect_err("it is not whole");
+    assert_eq!(short, format!("Corruption: {name}: damaged at byte 0"));
+}
+
+#[test]
+fn a_damaged_manifest_is_refused() {
+    let folder = of_three(2);
+    let (name, manifest) = only(&folder, |name| name.starts_with("MANIFEST"));
+    let mut damaged = manifest.clone();
+    damaged[8] ^= 1;
+    let expected = format!("Corruption: {name}: damaged at byte 0");
+    assert_eq!(replaced(&folder, &name, &damaged), Err(expected));
+}
+
 #[test]
 fn after_an_error_nothing_is_written_until_it_is_opened_anew() {
     let folder = tempfile::tempdir().expect("a temporary folder");
