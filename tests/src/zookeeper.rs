@@ -42,7 +42,8 @@ pub struct ZooKeeper {
 pub struct Builder {
     size: usize,
     tick: Duration,
-    session_timeout: Duration,
+    /// The least and the most that clients get.
+    session_timeouts: [Duration; 2],
     ip: Ipv4Addr,
 }
 
@@ -60,8 +61,13 @@ impl Builder {
     }
 
     /// How long sessions last without a sign of life, whatever their clients ask for.
-    pub fn session_timeout(mut self, timeout: Duration) -> Self {
-        self.session_timeout = timeout;
+    pub fn session_timeout(self, timeout: Duration) -> Self {
+        self.session_timeouts(timeout, timeout)
+    }
+
+    /// How long sessions last at least and at most without a sign of life.
+    pub fn session_timeouts(mut self, least: Duration, most: Duration) -> Self {
+        self.session_timeouts = [least, most];
         self
     }
 
@@ -81,7 +87,8 @@ impl ZooKeeper {
     /// One server, or as many as the builder is told, whose sessions last for two seconds.
     pub fn builder() -> Builder {
         let tick = Duration::from_millis(200);
-        Builder { size: 1, tick, session_timeout: Duration::from_secs(2), ip: Ipv4Addr::LOCALHOST }
+        let session_timeouts = [Duration::from_secs(2); 2];
+        Builder { size: 1, tick, session_timeouts, ip: Ipv4Addr::LOCALHOST }
     }
 
     /// One server; `None`, said aloud, if there is no ZooKeeper here.
@@ -251,15 +258,15 @@ pub fn within<T: Send + 'static>(
 }
 
 fn configuration(builder: &Builder, folder: &std::path::Path, port: u16) -> String {
+    let [least, most] = builder.session_timeouts.map(|timeout| timeout.as_millis());
     format!(
         "dataDir={}\nclientPort={port}\nclientPortAddress={}\ntickTime={}\n\
-         minSessionTimeout={timeout}\nmaxSessionTimeout={timeout}\ninitLimit=50\nsyncLimit=25\n\
+         minSessionTimeout={least}\nmaxSessionTimeout={most}\ninitLimit=50\nsyncLimit=25\n\
          maxClientCnxns=0\nadmin.enableServer=false\nforceSync=no\n\
          4lw.commands.whitelist=*\n",
         folder.display(),
         builder.ip,
         builder.tick.as_millis(),
-        timeout = builder.session_timeout.as_millis(),
     )
 }
 

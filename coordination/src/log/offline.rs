@@ -55,3 +55,32 @@ impl Offline {
         self.store.read(from, to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::storage::{Change, Durability, Restored, Storage, StorageError};
+
+    /// A disk that is full.
+    struct Full;
+
+    impl Storage for Full {
+        fn restore(&mut self) -> Result<Restored, StorageError> {
+            Ok(Restored::default())
+        }
+
+        fn write(&mut self, _: &[Change], _: Durability) -> Result<(), StorageError> {
+            Err(StorageError::Files("No space left on device".to_owned()))
+        }
+
+        fn read(&mut self, position: u64) -> Result<Action, StorageError> {
+            Err(StorageError::Lost(position))
+        }
+    }
+
+    #[test]
+    fn a_status_that_cannot_be_written_is_told() {
+        let store = Store::open(Box::new(Full)).expect("it is empty");
+        assert!(!Offline { store }.initialize());
+    }
+}

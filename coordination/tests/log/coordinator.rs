@@ -1,11 +1,13 @@
 //! Elections, writes and what is filled, where some hear too little.
 
 use coordination::log::{AutoInitialize, Position, RangeError, ReadError, Writer};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, join_all, select};
 use libprocess::testing::{Intercept, Tally, wait};
-use proto::mesos::internal::log::{LearnedMessage, PromiseResponse, WriteRequest, WriteResponse};
+use proto::mesos::internal::log::{
+    LearnedMessage, PromiseRequest, PromiseResponse, WriteRequest, WriteResponse,
+};
 
-use crate::nodes::{Node, append, texts, voting};
+use crate::nodes::{Node, append, nodes, texts, voting};
 
 /// No notice reaches these.
 fn deaf(nodes: &[Node]) -> Vec<Tally> {
@@ -38,6 +40,29 @@ fn coordinator_test_elect_no_quorum() {
     let start = std::pin::pin!(nodes[0].log().writer().start());
     let first = wait(select(start, own));
     assert!(matches!(first, Either::Right(_)), "one vote of three is none");
+}
+
+#[test]
+fn coordinator_test_elect_with_clock_paused() {
+    let nodes = voting(2);
+    nodes.iter().for_each(|node| node.runtime.clock().pause());
+    assert_eq!(wait(nodes[0].log().writer().start()), Ok(Some(Position(0))));
+}
+
+#[test]
+fn coordinator_test_recovery_race() {
+    let mut nodes = nodes(2);
+    nodes[0].initialize();
+    for node in &mut nodes {
+        node.start(AutoInitialize::No);
+    }
+    let writer = nodes[0].log().writer();
+    assert_eq!(wait(writer.start()), Ok(None), "those who do not vote say so");
+    nodes[1].kill();
+    nodes[1].initialize();
+    nodes[1].revive(AutoInitialize::No);
+    let (writer, ending) = nodes[0].elected();
+    assert_eq!((ending, append(&writer, "one")), (Position(0), Some(Position(1))));
 }
 
 #[test]
@@ -137,6 +162,80 @@ fn coordinator_test_truncate_learned_fill() {
     let (_, ending) = nodes[2].elected();
     assert_eq!(ending, Position(5));
     assert_eq!(texts(&nodes[2].entries()), ["three", "four"]);
+}
+
+#[test]
+fn coordinator_test_fill_no_quorum() {
+    let mut nodes = voting(2);
+    let (writer, _) = nodes[0].elected();
+    let learned = deaf(&nodes[2..]);
+    let asked = Intercept::<WriteRequest>::of(&nodes[2].runtime).drop_all();
+    append_some(&writer);
+    drop((learned, asked));
+    nodes[0].kill();
+    // The other one takes part in the election, and in nothing else.
+    let _mute = Intercept::<PromiseRequest>::of(&nodes[1].runtime)
+        .when(|request| request.position.is_some())
+        .drop_all();
+    let own = Intercept::<PromiseResponse>::of(&nodes[2].runtime)
+        .from(nodes[2].log().replica())
+        .when(|response| response.position > Some(0));
+    let own = std::pin::pin!(own.next());
+    let start = std::pin::pin!(nodes[2].log().writer().start());
+    let first = wait(select(start, own));
+    assert!(matches!(first, Either::Right(_)), "one vote of three is none");
+}
+
+/// Lets a writer give up an entry that only the replica `own` has accepted.
+fn append_alone(nodes: &[Node], own: usize, writer: &Writer, text: &'static str) {
+    let others = nodes.iter().enumerate().filter(|(number, _)| *number != own);
+    let lost = others.map(|(_, node)| Intercept::<WriteRequest>::of(&node.runtime).drop_next());
+    let accepted = Intercept::<WriteResponse>::of(&nodes[own].runtime).next();
+    let all = std::pin::pin!(join(join_all(lost), accepted));
+    let append = std::pin::pin!(writer.append(text.into()));
+    assert!(matches!(wait(select(append, all)), Either::Right(_)), "one vote of three is none");
+}
+
+#[test]
+fn coordinator_test_fill_inconsistent() {
+    let mut nodes = voting(2);
+    let (first, _) = nodes[0].elected();
+    append_alone(&nodes, 0, &first, "one");
+    let deaf = Intercept::<PromiseRequest>::of(&nodes[0].runtime).drop_all();
+    let (second, ending) = nodes[1].elected();
+    assert_eq!(ending, Position(0), "nobody has told of it");
+    append_alone(&nodes, 1, &second, "two");
+    drop(deaf);
+    // Who has accepted different entries agrees on the later one.
+    nodes[2].kill();
+    let (_, ending) = nodes[0].elected();
+    assert_eq!((ending, texts(&nodes[0].entries())), (Position(1), vec!["two".to_owned()]));
+}
+
+/// What was learned at replica 0 alone is known to replica 1, too, once that leads.
+fn learned_on_one_replica(meanwhile: impl FnOnce(&mut Node)) {
+    let mut nodes = voting(2);
+    let (writer, _) = nodes[0].elected();
+    let deaf = deaf(&nodes[1..]);
+    let all = append_some(&writer);
+    drop(deaf);
+    nodes[2].kill();
+    meanwhile(&mut nodes[1]);
+    let (_, ending) = nodes[1].elected();
+    assert_eq!((ending, texts(&nodes[1].entries())), (Position(4), all.map(str::to_owned).into()));
+}
+
+#[test]
+fn coordinator_test_learned_on_one_replica_not_learned_on_another() {
+    learned_on_one_replica(|_| {});
+}
+
+#[test]
+fn coordinator_test_learned_on_one_replica_not_learned_on_another_another_fails_and_recovers() {
+    learned_on_one_replica(|another| {
+        another.kill();
+        another.revive(AutoInitialize::No);
+    });
 }
 
 #[test]

@@ -41,13 +41,18 @@ pub(crate) fn nodes(quorum: usize) -> Vec<Node> {
 pub(crate) fn voting(quorum: usize) -> Vec<Node> {
     let mut nodes = nodes(quorum);
     for node in &mut nodes {
-        assert!(Offline::open(node.folder.path()).expect("an empty folder").initialize());
+        node.initialize();
         node.start(AutoInitialize::No);
     }
     nodes
 }
 
 impl Node {
+    /// Lets a replica that does not run vote.
+    pub(crate) fn initialize(&self) {
+        assert!(Offline::open(self.folder.path()).expect("nobody else has it").initialize());
+    }
+
     pub(crate) fn start(&mut self, auto_initialize: AutoInitialize) {
         let config = Config {
             quorum: self.quorum,

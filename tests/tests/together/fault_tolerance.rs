@@ -6,8 +6,8 @@ use libprocess::Upid;
 use libprocess::testing::{Intercept, wait};
 use proto::mesos::internal::{
     ExitedExecutorMessage, FrameworkRegisteredMessage, ReregisterSlaveMessage,
-    SlaveRegisteredMessage, SlaveReregisteredMessage, StatusUpdate,
-    StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UpdateFrameworkMessage,
+    SlaveRegisteredMessage, SlaveReregisteredMessage, StatusUpdate, StatusUpdateMessage,
+    UpdateFrameworkMessage,
 };
 use proto::mesos::scheduler::{Call, call};
 use proto::mesos::{Offer, TaskState, TaskStatus};
@@ -38,8 +38,7 @@ impl Scene {
         let framework = Framework::start(&master, None);
         let id = framework.registered();
         let offer = framework.offer();
-        let acknowledged =
-            Intercept::<StatusUpdateAcknowledgementMessage>::of(&slave.runtime).next();
+        let acknowledged = slave.acknowledged();
         let task = framework.launch(&offer);
         assert_eq!(slave.said(), Said::Launch(task));
         assert_eq!(framework.state(), state);
@@ -218,6 +217,19 @@ fn fault_tolerance_test_reregister_completed_frameworks() {
     wait(back);
     // What is over on a slave is not over for the framework.
     assert_eq!(counts(&scene), [(1, 0), (0, 1)]);
+}
+
+#[test]
+fn status_update_manager_test_duplicated_terminal_status_update() {
+    let scene = Scene::with(TaskState::TaskFinished);
+    let acknowledged = scene.slave.acknowledged();
+    let executor = scene.slave.containers.executor();
+    executor.send_status_update(status(&"t".into(), TaskState::TaskKilled));
+    assert_eq!(scene.framework.state(), TaskState::TaskKilled);
+    wait(acknowledged);
+    let address = scene.master.runtime.address().to_string();
+    let tasks = &tests::http::get_json(&address, "/master/tasks")["tasks"];
+    assert_eq!(tasks[0]["state"], "TASK_FINISHED", "it had ended before");
 }
 
 #[test]

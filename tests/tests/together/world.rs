@@ -12,10 +12,11 @@ use coordination::store::State;
 use coordination::store::in_memory::InMemoryStorage;
 use libprocess::embed::Embedded;
 use libprocess::files::Files;
-use libprocess::testing::{start, wait};
+use libprocess::testing::{Intercept, Next, start, wait};
 use libprocess::{Config, Pid, Runtime, Upid};
 use master::allocator::HierarchicalAllocator;
 use master::registrar;
+use proto::mesos::internal::StatusUpdateAcknowledgementMessage;
 use proto::mesos::{
     CommandInfo, ExecutorInfo, Filters, FrameworkInfo, MasterInfo, Offer, TaskInfo, TaskState,
     TaskStatus,
@@ -137,6 +138,12 @@ impl Slave {
     /// The next thing that an executor is told.
     pub(crate) fn said(&self) -> Said {
         self.said.recv_timeout(PATIENCE).expect("an executor is told something")
+    }
+
+    /// The next acknowledgement that it gets from its master.
+    pub(crate) fn acknowledged(&self) -> Next<StatusUpdateAcknowledgementMessage> {
+        let slave = Upid::new("slave(1)", self.runtime.address());
+        Intercept::of(&self.runtime).to(&slave).next()
     }
 
     /// How many frameworks it has of a kind: `frameworks`, `completed_frameworks`.

@@ -106,6 +106,23 @@ fn zookeeper_master_contender_detector_test_master_contenders() {
 }
 
 #[test]
+fn zoo_keeper_test_leader_detector_cancellation_handling() {
+    let test = "zoo_keeper_test_leader_detector_cancellation_handling";
+    let Some(zookeeper) = ZooKeeper::start(test) else { return };
+    let (runtime, url) = (runtime(), zookeeper.url("/mesos"));
+    let first = contender(&runtime, &url, &master(10_001));
+    let _first_lost = wait(first.contend()).unwrap();
+    let detector = detector(&runtime, &url);
+    assert_eq!(detect(&detector, None), Some(master(10_001)));
+    // It leaves, and nobody leads until another one comes.
+    drop(first);
+    assert_eq!(detect(&detector, Some(&master(10_001))), None);
+    let second = contender(&runtime, &url, &master(10_002));
+    let _second_lost = wait(second.contend()).unwrap();
+    assert_eq!(detect(&detector, None), Some(master(10_002)));
+}
+
+#[test]
 fn zookeeper_master_contender_detector_test_non_retryable_errors() {
     let test = "zookeeper_master_contender_detector_test_non_retryable_errors";
     let Some(zookeeper) = ZooKeeper::start(test) else { return };

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use coordination::group::{Candidate, Group, Members, Membership};
+use coordination::zookeeper::session::Session;
 use libprocess::Runtime;
 use libprocess::testing::{runtime, wait};
+use tests::http;
 use tests::zookeeper::{ZooKeeper, within};
 
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -210,6 +212,77 @@ fn group_test_connect_timer() {
     runtime.clock().resume();
     proxy.mend();
     wait(joined).unwrap();
+}
+
+#[test]
+fn group_test_timer_cleanup() {
+    let Some(zookeeper) = ZooKeeper::start("group_test_timer_cleanup") else { return };
+    let runtime = runtime();
+    let proxy = zookeeper.proxy();
+    proxy.cut();
+    runtime.clock().pause();
+    let dropped = group(&runtime, &proxy.url("/test"));
+    wait(runtime.settle());
+    drop(dropped);
+    runtime.clock().advance(SESSION_TIMEOUT);
+    wait(runtime.settle());
+    let processes = http::get_json(&runtime.address().to_string(), "/__processes__");
+    let groups = processes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|process| process["id"].as_str().is_some_and(|id| id.starts_with("group")));
+    assert_eq!(groups.count(), 0, "{processes}");
+    // Nor does it come back now that it could.
+    runtime.clock().resume();
+    proxy.mend();
+    let other = group(&runtime, &proxy.url("/test"));
+    let session = wait(other.join("hello world", None)).and_then(|_| wait(other.session()));
+    let dump = zookeeper.command(0, "dump").expect("it serves");
+    assert!(dump.contains("Sessions with Ephemerals (1)"), "{dump}");
+    assert!(session.is_ok_and(|session| session.is_some()));
+}
+
+#[test]
+fn zoo_keeper_test_create() {
+    let Some(zookeeper) = ZooKeeper::start("zoo_keeper_test_create") else { return };
+    let runtime = runtime();
+    let creator = zookeeper.session(&runtime, Some("creator:creator"));
+    let other = zookeeper.session(&runtime, Some("non-owner:non-owner"));
+    let anybody = zookeeper.session(&runtime, None);
+    within(&runtime, async move {
+        // With all that is missing above it.
+        creator.make_path("/foo/bar").await.unwrap();
+        creator.create("/foo/bar/baz", b"43").await.unwrap();
+        assert_eq!(other.read("/foo/bar/baz").await, Ok(Some((b"43".to_vec(), 0))));
+        assert!(creator.create("/foo/bar/baz", b"").await.unwrap_err().is_node_exists());
+        let refused = other.create("/foo/bar/baz/bam", b"").await.unwrap_err();
+        assert_eq!(refused.to_string(), "not authenticated");
+
+        // Below what belongs to nobody.
+        anybody.create("/foo-of-all", b"").await.unwrap();
+        other.create("/foo-of-all/bam", b"44").await.unwrap();
+        assert_eq!(anybody.read("/foo-of-all/bam").await, Ok(Some((b"44".to_vec(), 0))));
+        let members = [(String::new(), "45".into())];
+        let names = other.make_members("/foo-of-all", &members).await.unwrap();
+        assert!(names.len() == 1 && names[0].starts_with('0'), "{names:?}");
+    });
+}
+
+#[test]
+fn zoo_keeper_test_session_timeout_negotiation() {
+    let [least, most] = [8, 20].map(Duration::from_secs);
+    let builder = ZooKeeper::builder().session_timeouts(least, most);
+    let Some(zookeeper) = builder.start("zoo_keeper_test_session_timeout_negotiation") else {
+        return;
+    };
+    let runtime = runtime();
+    for (asked, given) in [(7, least), (22, most), (9, Duration::from_secs(9))] {
+        let url = zookeeper.url("/test").parse().expect("a URL");
+        let connected = Session::connect(url, Duration::from_secs(asked));
+        let timeout = within(&runtime, async move { connected.await.unwrap().timeout() });
+        assert_eq!(timeout, given, "asked for {asked} s");
+    }
 }
 
 #[test]

@@ -33,12 +33,14 @@ impl Scene {
         let mut arguments = vec![
             "--ip=127.0.0.1".to_owned(),
             "--hostname=localhost".to_owned(),
-            "--registry=in_memory".to_owned(),
             format!("--zk={}", self.url()),
         ];
         arguments.extend(flags.iter().map(|&flag| flag.to_owned()));
-        if !flags.iter().any(|flag| flag.starts_with("--port=")) {
-            arguments.push("--port=0".to_owned());
+        for usual in ["--port=0", "--registry=in_memory"] {
+            let (name, _) = usual.split_once('=').expect("it is a flag");
+            if !flags.iter().any(|flag| flag.starts_with(name)) {
+                arguments.push(usual.to_owned());
+            }
         }
         let daemon = Daemon::start("mesos-master", &arguments);
         let started = daemon.wait_for(" started on ");
@@ -74,6 +76,17 @@ impl Scene {
             format!("--work_dir={}", self.folder.path().join("slave").display()),
         ];
         Daemon::start("mesos-slave", &arguments)
+    }
+
+    /// A command, run by `mesos-execute`.
+    fn execute(&self, command_line: &str, cpus: u32) -> Daemon {
+        let mut command = Command::new(binary("mesos-execute"));
+        let master = format!("--master={}", self.url());
+        let line = format!("--command={command_line}");
+        let resources = format!("--resources=cpus:{cpus};mem:32");
+        command.args([&master, "--name=test", &line, &resources]);
+        command.env("LIBPROCESS_IP", "127.0.0.1").env("MESOS_REGISTRATION_BACKOFF_FACTOR", "10ms");
+        Daemon::spawn("mesos-execute", command)
     }
 
     fn resolve(&self, flags: &[&str]) -> (Option<i32>, String, String) {
@@ -222,17 +235,27 @@ fn execute_finds_the_master_and_the_next_one() {
     let follower = scene.follower(&leader);
     let slave = scene.slave();
     slave.wait_for("Registered with master");
-    let mut command = Command::new(binary("mesos-execute"));
-    let master = format!("--master={}", scene.url());
-    command.args([&master, "--name=test", "--command=exit 0", "--resources=cpus:8;mem:32"]);
-    command.env("LIBPROCESS_IP", "127.0.0.1").env("MESOS_REGISTRATION_BACKOFF_FACTOR", "10ms");
-    let mut execute = Daemon::spawn("mesos-execute", command);
+    // It fits on no slave, and so goes on.
+    let mut execute = scene.execute("exit 0", 8);
     execute.wait_for("Framework registered with ");
     leader.daemon.kill();
     follower.daemon.wait_for("slaves from the Registry");
     execute.wait_for(&format!("New master detected at master@{}", follower.address));
     follower.daemon.wait_for("Subscribing framework ");
     assert!(execute.is_running());
+}
+
+#[test]
+fn registrar_zoo_keeper_test_task_running() {
+    let Some(scene) = Scene::start("registrar_zoo_keeper_test_task_running") else { return };
+    let work_dir = format!("--work_dir={}", scene.folder.path().join("master").display());
+    let master = scene.master(&["--registry=replicated_log", "--quorum=1", &work_dir]);
+    master.daemon.wait_for("ZooKeeper group PIDs: { log-replica(1)@");
+    let slave = scene.slave();
+    slave.wait_for("Registered with master");
+    let mut execute = scene.execute("exit 0", 1);
+    execute.wait_for("Received status update TASK_RUNNING for task test");
+    assert!(execute.wait().success());
 }
 
 #[test]

@@ -57,8 +57,10 @@ struct Contents {
     actions: BTreeMap<u64, Action>,
     /// What was there instead of what is not synchronized yet, the latest last.
     undo: Vec<Undo>,
-    /// How often it was written.
-    writes: u64,
+    /// How many promises for all unused positions were written.
+    promises: u64,
+    /// And how many actions.
+    entries: u64,
 }
 
 enum Undo {
@@ -75,9 +77,19 @@ impl Disk {
         *self.contents.lock() = Contents::default();
     }
 
-    /// How often it was written since it was new.
+    /// How much was written since it was new.
     pub(super) fn writes(&self) -> u64 {
-        self.contents.lock().writes
+        self.promises() + self.entries()
+    }
+
+    /// How many promises for all unused positions were written since it was new.
+    pub(super) fn promises(&self) -> u64 {
+        self.contents.lock().promises
+    }
+
+    /// How many actions were written since it was new.
+    pub(super) fn entries(&self) -> u64 {
+        self.contents.lock().entries
     }
 
     /// What was not synchronized is gone.
@@ -124,11 +136,14 @@ impl Storage for Disk {
 
     fn write(&mut self, changes: &[Change], durability: Durability) -> Result<(), StorageError> {
         let mut contents = self.contents.lock();
-        contents.writes += 1;
         for change in changes {
             let undo = match change {
-                Change::Metadata(metadata) => Undo::Metadata(contents.metadata.replace(*metadata)),
+                Change::Metadata(metadata) => {
+                    contents.promises += 1;
+                    Undo::Metadata(contents.metadata.replace(*metadata))
+                }
                 Change::Action(action) => {
+                    contents.entries += 1;
                     if is_learned(action) {
                         self.learned.note(action);
                     }
