@@ -279,6 +279,8 @@ fn metrics_test_gauge() {
 fn metrics_test_snapshot() {
     let runtime = runtime();
     runtime.clock().pause();
+    // Then the actors that every runtime has are there, with their metrics.
+    wait(runtime.settle());
     let gauges = runtime.spawn("gauges", Gauges).unwrap();
     wait(gauges.dispatch(|_, ctx| ctx.runtime().metrics().remove("test/gauge_timeout"))).unwrap();
     let counter = runtime.metrics().counter("test/counter");
@@ -299,6 +301,8 @@ fn metrics_test_snapshot() {
 fn metrics_test_snapshot_waits_for_its_turn() {
     let runtime = runtime();
     runtime.clock().pause();
+    // Then the actors that every runtime has are there, with their metrics.
+    wait(runtime.settle());
     let mut later = request(&runtime, "/metrics/snapshot?jsonp=f").boxed();
     let first = wait(request(&runtime, "/metrics/snapshot"));
     assert!(text(&first).contains("\"system\\/cpus_total\":"), "{}", text(&first));
