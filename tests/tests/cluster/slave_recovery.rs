@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use proto::mesos::internal::{StatusUpdateMessage, UnregisterFrameworkMessage};
 use proto::mesos::{FrameworkInfo, Offer, TaskInfo, TaskState};
-use tests::cluster::{Cluster, Slave};
+use tests::cluster::{Cluster, Slave, SlaveBuilder};
 use tests::daemon::wait_for_end;
 use tests::fakes::scheduler::{Event, FakeScheduler, framework};
 use tests::http;
@@ -44,9 +44,14 @@ struct Scene {
 
 impl Scene {
     fn new(flags: &[&str]) -> Scene {
+        Scene::on(flags, |slave| slave)
+    }
+
+    /// The same on a slave of another kind.
+    fn on(flags: &[&str], change: impl FnOnce(SlaveBuilder) -> SlaveBuilder) -> Scene {
         let cluster = Cluster::start_with(flags);
         let port = free_port();
-        let slave = cluster.slave().port(port).start();
+        let slave = change(cluster.slave().port(port)).start();
         let mut scheduler = FakeScheduler::registered(cluster.address(), patient());
         let offer = scheduler.expect_offer();
         let task = launch(&mut scheduler, &offer, "task");
@@ -210,16 +215,15 @@ fn slave_recovery_test_partitioned_slave() {
 
 #[test]
 fn slave_recovery_test_register_disconnected_slave() {
-    let mut scene = Scene::new(&[]);
-    let (sandbox, executor) = (scene.slave.sandbox("task"), scene.executor());
+    let mut scene = Scene::on(&[], |slave| slave.flag("--recovery_timeout=1secs"));
+    let executor = scene.executor();
     scene.slave.daemon.kill();
     let latest = scene.cluster.folder().join("slave/meta/slaves/latest");
     std::fs::remove_file(latest).expect("it points to the slave");
     scene.start_slave_again();
     scene.scheduler.expect_state(&scene.task, TaskState::TaskLost);
     assert_ne!(scene.scheduler.expect_offer().slave_id, scene.offer.slave_id);
-    // Nobody looks after it any more.
-    std::fs::write(sandbox.join("end"), "").expect("the sandbox is there");
+    // Nobody calls it back.
     wait_for_end(executor);
 }
 
