@@ -4,6 +4,8 @@
 //!
 //! Upstream: `ProcessManager::resume`, `ProcessManager::cleanup`, `ProcessBase::enqueue`.
 
+mod taken;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +16,12 @@ use tokio::sync::oneshot;
 
 use crate::event::{Event, HttpEvent, Message, Name, Summary, Untyped};
 use crate::http::{Response, serve_reply};
+use crate::mailbox::taken::Taken;
 use crate::pid::Upid;
 use crate::process::{Ctx, Inject, Pid, Process, Waiting};
 use crate::router::{Router, Routes};
-use crate::runtime::{Runtime, WeakRuntime};
-use crate::trace::{EventId, Kind, Meter, Outcome, Record, Tracer, Watch, cause};
+use crate::runtime::Runtime;
+use crate::trace::{EventId, Kind, Meter, Outcome, Record, Watch, cause};
 
 /// How many events an actor may serve before others get their turn on the thread.
 const EVENTS_PER_TURN_MAX: usize = 512;
@@ -74,8 +77,8 @@ const GAP: usize = 64;
 #[repr(C)]
 pub(crate) struct Cell<P: Process> {
     upid: Upid,
-    runtime: WeakRuntime,
-    tracer: Arc<Tracer>,
+    /// Lives as long as its actors: it ends when they have.
+    runtime: Runtime,
     this: Weak<Cell<P>>,
     router: Router<P>,
     /// Held by the request whose sender is being authenticated: later ones wait behind it.
@@ -86,7 +89,7 @@ pub(crate) struct Cell<P: Process> {
     is_urgent: AtomicBool,
     /// What has been taken out of the mailbox all at once, and comes before what is there. Locked
     /// for an event at a time, behind the mailbox where both are.
-    taken: Mutex<VecDeque<Mail<P>>>,
+    taken: Mutex<Taken<P>>,
     meter: Meter,
     /// Locked by the one worker that runs the actor; empty once it has ended.
     body: Mutex<Option<Body<P>>>,
@@ -102,8 +105,8 @@ pub(crate) trait AnyCell: Send + Sync {
     fn terminate(&self, inject: Inject);
     /// Completes when the actor has ended; `None` if it has already.
     fn watch_end(&self) -> Option<oneshot::Receiver<()>>;
-    /// Serves waiting events; called by one worker at a time.
-    fn run(self: Arc<Self>);
+    /// Serves waiting events; called by one worker at a time. Gives whether the actor has ended.
+    fn run(&self) -> bool;
     /// Drops the actor and all that waits for it without a word.
     fn abandon(&self);
     fn waiting(&self) -> Vec<Summary>;
@@ -114,20 +117,18 @@ pub(crate) trait AnyCell: Send + Sync {
 }
 
 impl<P: Process> Cell<P> {
-    /// Makes the actor and schedules it, so that it initializes itself before any event.
+    /// Makes the actor, as one that is in the run queue: it initializes itself before any event.
     pub(crate) fn spawn(process: P, upid: Upid, runtime: &Runtime) -> Arc<Self> {
         let mut router = Router::new(runtime.schema());
         process.install(&mut router);
-        let tracer = runtime.tracer().clone();
         let name = Name::of_static(std::any::type_name::<P>());
         let spawned = || Record::new(Kind::Spawn, Upid::nobody(), &upid, name);
-        let spawned = tracer.note(cause::current(), spawned);
+        let spawned = runtime.tracer().note(cause::current(), spawned);
         Arc::new_cyclic(|this| {
             let ctx = Ctx::new(Pid::new(upid.clone(), this.clone()), runtime.clone());
             Cell {
                 upid,
-                runtime: runtime.downgrade(),
-                tracer,
+                runtime: runtime.clone(),
                 this: this.clone(),
                 router,
                 door: tokio::sync::Mutex::default(),
@@ -167,20 +168,19 @@ impl<P: Process> Cell<P> {
         waiting
     }
 
-    fn for_each_waiting(&self, visit: impl FnMut(&Event<P>)) {
+    fn for_each_waiting(&self, mut visit: impl FnMut(&Event<P>)) {
         let mailbox = self.mailbox.lock();
-        let taken = self.taken.lock();
-        taken.iter().chain(&mailbox.arrived).map(|mail| &mail.event).for_each(visit);
+        self.taken.lock().for_each(&mut visit);
+        mailbox.arrived.iter().for_each(|mail| visit(&mail.event));
     }
 
     pub(crate) fn enqueue(&self, event: Event<P>) {
-        self.insert([self.mail(event, cause::current())], Inject::Back);
+        self.arrive([self.mail(event, cause::current())]);
     }
 
     /// Takes a message that does not come by way of the runtime.
     pub(crate) fn receive(&self, message: Message) {
-        let runtime = self.runtime.upgrade();
-        if runtime.is_none_or(|runtime| runtime.traffic().admits(&message, &self.upid)) {
+        if self.runtime.traffic().admits(&message, &self.upid) {
             self.enqueue(Event::Message(message));
         }
     }
@@ -188,26 +188,29 @@ impl<P: Process> Cell<P> {
     /// An event with a record, if it is to be recorded.
     #[inline]
     fn mail(&self, event: Event<P>, cause: EventId) -> Mail<P> {
-        let record = self.tracer.note(cause, || event.record(&self.upid));
+        let record = self.runtime.tracer().note(cause, || event.record(&self.upid));
         Mail { event, record }
     }
 
-    /// The one way into the mailbox.
+    /// Puts events behind what waits.
     #[inline]
-    fn insert(&self, mails: impl IntoIterator<Item = Mail<P>>, place: Inject) {
+    fn arrive(&self, mails: impl IntoIterator<Item = Mail<P>>) {
+        self.insert(mails, |mailbox, mails| mailbox.arrived.extend(mails));
+    }
+
+    /// The one way into the mailbox, where `put` puts them.
+    #[inline]
+    fn insert<M: IntoIterator<Item = Mail<P>>>(
+        &self,
+        mails: M,
+        put: impl FnOnce(&mut Mailbox<P>, M),
+    ) {
         let mut mailbox = self.mailbox.lock();
         if matches!(mailbox.phase, Phase::Terminating | Phase::Ended) {
             drop(mailbox);
             return mails.into_iter().for_each(|mail| self.refuse(mail));
         }
-        match place {
-            Inject::Front => {
-                let mut taken = self.taken.lock();
-                mails.into_iter().for_each(|mail| taken.push_front(mail));
-                self.is_urgent.store(true, Ordering::Relaxed);
-            }
-            Inject::Back => mailbox.arrived.extend(mails),
-        }
+        put(&mut mailbox, mails);
         if mailbox.phase == Phase::Idle {
             mailbox.phase = Phase::Scheduled;
             drop(mailbox);
@@ -237,11 +240,11 @@ impl<P: Process> Cell<P> {
             taken = self.taken.lock();
             // What is urgent may have come meanwhile.
             if taken.is_empty() {
-                std::mem::swap(&mut *taken, &mut mailbox.arrived);
+                std::mem::swap(taken.rest(), &mut mailbox.arrived);
             }
             if taken.is_empty() {
                 mailbox.phase = Phase::Idle;
-                for queue in [&mut *taken, &mut mailbox.arrived, hand] {
+                for queue in [taken.rest(), &mut mailbox.arrived, hand] {
                     if queue.capacity() > IDLE_ROOM {
                         *queue = VecDeque::new();
                     }
@@ -250,23 +253,24 @@ impl<P: Process> Cell<P> {
         }
         let next = taken.pop_front();
         if hand.is_empty() {
-            let more = (taken.len() / IN_SIGHT).min(IN_HAND_MAX);
-            hand.extend(taken.drain(..more));
+            let rest = taken.rest();
+            let more = (rest.len() / IN_SIGHT).min(IN_HAND_MAX);
+            hand.extend(rest.drain(..more));
         }
         next
     }
 
     /// Has the actor served by a worker, soon.
     pub(crate) fn schedule(&self) {
-        if let (Some(runtime), Some(cell)) = (self.runtime.upgrade(), self.this.upgrade()) {
-            runtime.schedule(cell);
+        if let Some(cell) = self.this.upgrade() {
+            self.runtime.schedule(cell);
         }
     }
 
     /// An event that will not be served: a request is told so, all else vanishes.
     fn refuse(&self, mail: Mail<P>) {
         crate::vlog!(2, "Dropping event for process {}", self.upid);
-        self.tracer.lose(mail.record, Outcome::Ended);
+        self.runtime.tracer().lose(mail.record, Outcome::Ended);
         if let Event::Http(event) = mail.event {
             // The client may be gone as well.
             let _ = event.responder.send(Response::internal_server_error());
@@ -314,7 +318,7 @@ impl<P: Process> Cell<P> {
     /// `finalize`, and nothing else.
     fn take_turn(&self, body: &mut Body<P>) -> Turn {
         let turn = catch_unwind(AssertUnwindSafe(|| {
-            let mut watch = Watch::new(&self.tracer, &self.meter, &self.upid);
+            let mut watch = Watch::new(self.runtime.tracer(), &self.meter, &self.upid);
             for _ in 0..EVENTS_PER_TURN_MAX {
                 let Some(Mail { event, record }) = self.next_mail(&mut body.hand) else {
                     return Turn::Idle;
@@ -335,9 +339,7 @@ impl<P: Process> Cell<P> {
         let what = panic.downcast_ref::<String>().map(String::as_str);
         let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         tracing::error!("libprocess: {} terminating due to {what}", self.upid);
-        if let Some(runtime) = self.runtime.upgrade() {
-            runtime.engine().saw_panic(&self.upid, what);
-        }
+        self.runtime.engine().saw_panic(&self.upid, what);
         Turn::Ended
     }
 
@@ -345,7 +347,7 @@ impl<P: Process> Cell<P> {
     fn close(&self) -> VecDeque<Mail<P>> {
         let mut mailbox = self.mailbox.lock();
         mailbox.phase = Phase::Terminating;
-        let mut events = std::mem::take(&mut *self.taken.lock());
+        let mut events = std::mem::take(&mut *self.taken.lock()).into_queue();
         events.append(&mut mailbox.arrived);
         events
     }
@@ -363,13 +365,12 @@ impl<P: Process> Cell<P> {
         crate::vlog!(2, "Cleaning up {}", self.upid);
         let events = self.close();
         let hand = std::mem::take(&mut body.hand);
+        let has_linked = body.ctx.has_linked();
         hand.into_iter().chain(events).for_each(|mail| self.refuse(mail));
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
             self.report_panic(&*panic);
         }
-        if let Some(runtime) = self.runtime.upgrade() {
-            runtime.forget(&self.upid);
-        }
+        self.runtime.forget(&self.upid, has_linked);
         for waiter in self.end() {
             // Whoever waited may have given up.
             let _ = waiter.send(());
@@ -396,11 +397,18 @@ impl<P: Process> AnyCell for Cell<P> {
     fn deliver_all(&self, messages: &mut Vec<(EventId, Message)>) {
         let mails = messages.drain(..);
         let mails = mails.map(|(cause, message)| self.mail(Event::Message(message), cause));
-        self.insert(mails, Inject::Back);
+        self.arrive(mails);
     }
 
     fn terminate(&self, inject: Inject) {
-        self.insert([self.mail(Event::Terminate, cause::current())], inject);
+        let mail = self.mail(Event::Terminate, cause::current());
+        match inject {
+            Inject::Back => self.arrive([mail]),
+            Inject::Front => self.insert([mail], |_, [Mail { record, .. }]| {
+                self.taken.lock().end_next(record);
+                self.is_urgent.store(true, Ordering::Relaxed);
+            }),
+        }
     }
 
     fn watch_end(&self) -> Option<oneshot::Receiver<()>> {
@@ -413,15 +421,15 @@ impl<P: Process> AnyCell for Cell<P> {
         Some(watch)
     }
 
-    fn run(self: Arc<Self>) {
+    fn run(&self) -> bool {
         let mut place = self.body.lock();
-        let Some(body) = place.as_mut() else { return };
+        let Some(body) = place.as_mut() else { return true };
         crate::vlog!(2, "Resuming {} at {}", self.upid, body.ctx.now());
         if !body.initialized {
             body.initialized = true;
             let spawned = body.spawned.take();
             let initialize = || {
-                let mut watch = Watch::new(&self.tracer, &self.meter, &self.upid);
+                let mut watch = Watch::new(self.runtime.tracer(), &self.meter, &self.upid);
                 watch.begin(spawned);
                 body.process.initialize(&mut body.ctx);
                 watch.end("initialize");
@@ -429,16 +437,21 @@ impl<P: Process> AnyCell for Cell<P> {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(initialize)) {
                 self.report_panic(&*panic);
                 let body = place.take().expect("looked at just above, under the same lock");
-                return self.clean_up(body);
+                self.clean_up(body);
+                return true;
             }
         }
         match self.take_turn(body) {
-            Turn::Idle => {}
-            Turn::Unfinished => self.schedule(),
+            Turn::Idle => false,
+            Turn::Unfinished => {
+                self.schedule();
+                false
+            }
             Turn::Ended => {
                 let body = place.take().expect("looked at just above, under the same lock");
                 drop(place);
                 self.clean_up(body);
+                true
             }
         }
     }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,21 +43,28 @@ pub struct Ctx<P: Process> {
     pid: Pid<P>,
     runtime: Runtime,
     /// The sender of the last message.
-    from: Upid,
+    from: Option<Upid>,
     /// Whether that message is being handled.
     has_sender: bool,
+    /// Whether it has linked anybody.
+    has_linked: AtomicBool,
 }
 
 impl<P: Process> Ctx<P> {
     pub(crate) fn new(pid: Pid<P>, runtime: Runtime) -> Self {
-        Self { pid, runtime, from: Upid::empty(), has_sender: false }
+        Self { pid, runtime, from: None, has_sender: false, has_linked: AtomicBool::new(false) }
+    }
+
+    /// Whether the actor has linked anybody.
+    pub(crate) fn has_linked(&self) -> bool {
+        self.has_linked.load(Ordering::Relaxed)
     }
 
     /// A message of `from` is about to be handled.
     pub(crate) fn set_sender(&mut self, from: &Upid) {
         // One actor often sends many in a row.
-        if !self.from.is_same(from) {
-            self.from = from.clone();
+        if !self.from.as_ref().is_some_and(|last| last.is_same(from)) {
+            self.from = Some(from.clone());
         }
         self.has_sender = true;
     }
@@ -77,7 +85,7 @@ impl<P: Process> Ctx<P> {
 
     /// The sender of the message being handled; the empty pid otherwise. Upstream: `from`.
     pub fn from(&self) -> &Upid {
-        if self.has_sender { &self.from } else { Upid::nobody() }
+        self.from.as_ref().filter(|_| self.has_sender).unwrap_or_else(|| Upid::nobody())
     }
 
     /// The runtime that the actor lives in.
@@ -108,12 +116,18 @@ impl<P: Process> Ctx<P> {
     /// Asks to be told, by [`Process::exited`], when `to` or the connection to its host ends.
     /// Upstream: `link` with `RemoteConnection::REUSE`.
     pub fn link(&self, to: &Upid) {
-        self.runtime.link(self.upid(), to, Linking::Reuse);
+        self.link_by(to, Linking::Reuse);
     }
 
     /// As [`Ctx::link`], over a fresh connection. Upstream: `RemoteConnection::RECONNECT`.
     pub fn link_reconnect(&self, to: &Upid) {
-        self.runtime.link(self.upid(), to, Linking::Reconnect);
+        self.link_by(to, Linking::Reconnect);
+    }
+
+    fn link_by(&self, to: &Upid, linking: Linking) {
+        // Relaxed: read when the actor has ended, by the thread that ran it.
+        self.has_linked.store(true, Ordering::Relaxed);
+        self.runtime.link(self.upid(), to, linking);
     }
 
     /// Runs `handler` in this actor once `delay` has passed on the runtime's clock; not at all if

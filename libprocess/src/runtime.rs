@@ -12,13 +12,14 @@ mod links;
 mod run_queue;
 mod threads;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use parking_lot::{Mutex, RwLock};
 
 use crate::clock::Clock;
@@ -72,7 +73,7 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     cells: Directory,
-    ids: Mutex<HashMap<String, u64>>,
+    ids: Mutex<HashMap<Box<str>, u64>>,
     links: Mutex<Links>,
     activity: Activity,
     engine: Engine,
@@ -152,7 +153,7 @@ impl Runtime {
             authenticators: RwLock::default(),
             metrics: Metrics::new(&clock),
             clock,
-            cells: Directory::new(),
+            cells: Directory::default(),
             ids: Mutex::default(),
             links: Mutex::default(),
             activity: Activity::default(),
@@ -200,12 +201,12 @@ impl Runtime {
                 *count
             }
             None => {
-                ids.insert(prefix.to_owned(), 1);
+                ids.insert(prefix.into(), 1);
                 1
             }
         };
         drop(ids);
-        format!("{prefix}({count})")
+        [prefix, "(", itoa::Buffer::new().format(count), ")"].concat()
     }
 
     /// Starts an actor under `id`. Upstream: `process::spawn`.
@@ -217,14 +218,14 @@ impl Runtime {
         id: impl Into<Arc<str>>,
         process: P,
     ) -> Result<Pid<P>, AlreadyRunning> {
-        let upid = Upid::new(id, self.inner.address);
-        let make = || Cell::spawn(process, upid.clone(), self);
-        let Some(cell) = self.inner.cells.add(&upid.id, make) else {
-            return Err(AlreadyRunning(upid));
-        };
-        crate::vlog!(2, "Spawned process {upid}");
-        cell.schedule();
-        Ok(cell.pid())
+        let cell = Cell::spawn(process, Upid::new(id, self.inner.address), self);
+        if !self.inner.cells.add(&cell) {
+            return Err(AlreadyRunning(cell.upid().clone()));
+        }
+        crate::vlog!(2, "Spawned process {}", cell.upid());
+        let pid = cell.pid();
+        self.schedule(cell);
+        Ok(pid)
     }
 
     /// Starts an actor under the next id of `prefix`.
@@ -483,11 +484,14 @@ impl Runtime {
         }
     }
 
-    /// An actor has ended: its id becomes free and those who linked it are told.
-    pub(crate) fn forget(&self, upid: &Upid) {
+    /// An actor has ended: its id becomes free and those who linked it are told. Whether it has
+    /// linked others itself is for it to say.
+    pub(crate) fn forget(&self, upid: &Upid, has_linked: bool) {
         self.inner.cells.remove(&upid.id);
-        self.inner.links.lock().forget_linker(&upid.id);
-        self.outgoing().unlink(upid);
+        if has_linked {
+            self.inner.links.lock().forget_linker(&upid.id);
+            self.outgoing().unlink(upid);
+        }
         self.exited_locally(upid);
     }
 

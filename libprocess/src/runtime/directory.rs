@@ -10,16 +10,33 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
 use crate::mailbox::AnyCell;
 
 /// How many actors a worker has at hand.
 const AT_HAND: usize = 64;
+
+/// Over how many tables the actors are spread, so that threads on which actors begin and end
+/// seldom wait for each other.
+const TABLES: usize = 16;
+
+/// A table keeps room for so many times the actors that are in it, and for a few in any case.
+const ROOM: usize = 8;
+
+/// See [`ROOM`].
+const ROOM_MIN: usize = 256;
+
+/// Actors by id. Each table lies in memory apart from the others, which other threads write.
+#[derive(Default)]
+#[repr(align(64))]
+struct Table(RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>>);
 
 type Known = (Arc<str>, Arc<dyn AnyCell>);
 
@@ -32,50 +49,59 @@ struct AtHand {
     directory: usize,
     /// How many actors had ended when the first entry was made.
     ended: u64,
+    is_empty: bool,
     entries: [Option<Known>; AT_HAND],
 }
 
 /// The actors of one runtime.
+#[derive(Default)]
 pub(super) struct Directory {
-    cells: RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>>,
+    hasher: RandomState,
+    tables: [Table; TABLES],
     ended: AtomicU64,
 }
 
 impl Directory {
-    pub(super) fn new() -> Self {
-        Self { cells: RwLock::new(HashMap::new()), ended: AtomicU64::new(0) }
+    fn table(&self, id: &str) -> &RwLock<HashMap<Arc<str>, Arc<dyn AnyCell>>> {
+        // Not the bits by which a table finds its entries: it hashes with keys of its own.
+        &self.tables[self.hasher.hash_one(id) as usize % TABLES].0
     }
 
-    /// Adds the actor that `make` gives under `id`, unless there is one.
-    pub(super) fn add<C: AnyCell + 'static>(
-        &self,
-        id: &Arc<str>,
-        make: impl FnOnce() -> Arc<C>,
-    ) -> Option<Arc<C>> {
-        match self.cells.write().entry(id.clone()) {
-            Entry::Occupied(_) => None,
+    /// Adds an actor under its id; false if there is one.
+    pub(super) fn add(&self, cell: &Arc<impl AnyCell + 'static>) -> bool {
+        let id = &cell.upid().id;
+        match self.table(id).write().entry(id.clone()) {
+            Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                let cell = make();
                 place.insert(cell.clone());
-                Some(cell)
+                true
             }
         }
     }
 
     pub(super) fn remove(&self, id: &str) {
-        self.cells.write().remove(id);
+        let mut table = self.table(id).write();
+        let removed = table.remove(id);
+        let room = (ROOM * table.len()).max(ROOM_MIN);
+        if table.capacity() > 2 * room {
+            table.shrink_to(room);
+        }
+        drop(table);
         self.ended.fetch_add(1, Ordering::Release);
+        // Only now: an actor that ends here may look for others.
+        drop(removed);
     }
 
     /// Forgets all of them.
     pub(super) fn clear(&self) {
-        let cells = std::mem::take(&mut *self.cells.write());
+        let take = |table: &Table| std::mem::take(&mut *table.0.write());
+        let cells: Vec<_> = self.tables.iter().map(take).collect();
         self.ended.fetch_add(1, Ordering::Release);
         drop(cells);
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Arc<dyn AnyCell>> {
-        self.cells.read().get(id).cloned()
+        self.table(id).read().get(id).cloned()
     }
 
     /// Calls `visit` with the actor of that id, if there is one, where its thread has it at hand.
@@ -91,17 +117,26 @@ impl Directory {
 
     /// All actors by id.
     pub(super) fn all(&self) -> BTreeMap<Arc<str>, Arc<dyn AnyCell>> {
-        self.cells.read().iter().map(|(id, cell)| (id.clone(), cell.clone())).collect()
+        let mut all = BTreeMap::new();
+        for Table(table) in &self.tables {
+            all.extend(table.read().iter().map(|(id, cell)| (id.clone(), cell.clone())));
+        }
+        all
     }
 
     /// Makes this thread keep actors at hand, none at first. To be called again before the thread
     /// sleeps, so that it keeps none alive that have ended meanwhile.
     pub(super) fn clear_at_hand(&self) {
-        let fresh = AtHand {
-            directory: self.address(),
-            ended: self.ended.load(Ordering::Acquire),
-            entries: [const { None }; AT_HAND],
+        let directory = self.address();
+        let is_clear = |here: &Option<AtHand>| {
+            here.as_ref().is_some_and(|it| it.directory == directory && it.is_empty)
         };
+        if AT_HAND_HERE.with_borrow(is_clear) {
+            return;
+        }
+        let ended = self.ended.load(Ordering::Acquire);
+        let entries = [const { None }; AT_HAND];
+        let fresh = AtHand { directory, ended, is_empty: true, entries };
         let stale = AT_HAND_HERE.replace(Some(fresh));
         // Only now: an actor that ends here may send.
         drop(stale);
@@ -117,7 +152,10 @@ impl AtHand {
         let ended = directory.ended.load(Ordering::Acquire);
         if self.ended != ended {
             self.ended = ended;
-            self.entries = [const { None }; AT_HAND];
+            if !self.is_empty {
+                self.is_empty = true;
+                self.entries = [const { None }; AT_HAND];
+            }
         }
         let place = Arc::as_ptr(id).addr() >> 4;
         let place = (place ^ (place >> 6)) % AT_HAND;
@@ -125,6 +163,7 @@ impl AtHand {
         // The same text elsewhere in memory is looked up again.
         if !entry.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, id)) {
             *entry = Some((id.clone(), directory.get(id)?));
+            self.is_empty = false;
         }
         entry.as_ref().map(|(_, cell)| &**cell)
     }

@@ -3,7 +3,8 @@
 //!
 //! An actor that another actor has woken is best served by the thread that woke it, next: what
 //! was just written is in that processor's cache, and nobody has to be roused. So each worker has
-//! a queue of its own, and a sleeping worker is roused at once only for what comes from outside.
+//! a queue of its own, and a sleeping worker is roused at once only for what comes from outside:
+//! one at a time, which rouses the next if it finds more than it takes.
 //! For the rest one worker keeps watch over the others: it takes what has waited for a while,
 //! because they have more to do than they can, or do something long.
 //!
@@ -26,6 +27,10 @@ const WATCH: Duration = Duration::from_micros(50);
 /// How many turns a worker gives to actors before it looks after its own tasks.
 const TURNS_IN_A_ROW: u32 = 64;
 
+/// How many actors that have ended a worker keeps, to give back their memory at one go: others,
+/// who take memory all the while, would be in the way of each.
+const ENDED_MAX: usize = 32;
+
 thread_local! {
     /// The run queue, by its address, that this thread works for, and which of its workers it is.
     static WORKER: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
@@ -40,6 +45,8 @@ struct State<T> {
     woken: Vec<VecDeque<(T, Instant)>>,
     /// Workers that sleep and have not been roused.
     asleep: usize,
+    /// One has been roused and is not there yet.
+    is_coming: bool,
     watch: Watch,
     closed: bool,
 }
@@ -78,6 +85,7 @@ impl<T> State<T> {
             outside: VecDeque::new(),
             woken: std::iter::repeat_with(VecDeque::new).take(workers).collect(),
             asleep: 0,
+            is_coming: false,
             watch: Watch::Nobody,
             closed: false,
         }
@@ -94,6 +102,9 @@ impl<T> State<T> {
 
     /// What `worker` does next, and whether another one is to be roused to watch over the rest.
     fn step(&mut self, worker: usize, turn: u32, after: After) -> (Next<T>, bool) {
+        if after == After::Sleep {
+            self.is_coming = false;
+        }
         let watches =
             after == After::Watch || (after == After::Sleep && self.watch == Watch::Called);
         if watches {
@@ -105,9 +116,10 @@ impl<T> State<T> {
             Next::Sleep => self.asleep += 1,
             Next::Run(_) | Next::End => {}
         }
-        // Whoever gives up the watch for work hands it on: the work may take long.
-        let is_left = watches && matches!(next, Next::Run(_)) && self.is_anyone_left();
-        (next, is_left && self.rouses(false))
+        // Whoever has come for more than it takes hands that on: the work may take long.
+        let hands_on = after != After::Work && matches!(next, Next::Run(_));
+        let calls = hands_on && self.is_anyone_left() && self.rouses(!self.outside.is_empty());
+        (next, calls)
     }
 
     fn next(&mut self, worker: usize, turn: u32) -> Next<T> {
@@ -142,15 +154,20 @@ impl<T> State<T> {
         !self.outside.is_empty() || self.woken.iter().any(|queue| !queue.is_empty())
     }
 
-    /// Whether a sleeping worker is to be roused for an actor just put in.
+    /// Whether a sleeping worker is to be roused for what waits.
     fn rouses(&mut self, from_outside: bool) -> bool {
-        if self.asleep == 0 || (!from_outside && self.watch != Watch::Nobody) {
-            return false;
-        }
         if !from_outside {
+            let is_nobody_free = self.asleep == 0 && !self.is_coming;
+            if self.watch != Watch::Nobody || is_nobody_free {
+                return false;
+            }
             self.watch = Watch::Called;
         }
+        if self.asleep == 0 || self.is_coming {
+            return false;
+        }
         self.asleep -= 1;
+        self.is_coming = true;
         true
     }
 }
@@ -192,22 +209,36 @@ impl RunQueue {
     }
 
     /// Serves actors on this thread, as the given worker, until the queue is closed. `idle` is
-    /// called before the thread sleeps.
+    /// called before the thread sleeps, and at the end.
     pub(super) async fn work(&self, worker: usize, activity: &Activity, idle: impl Fn()) {
         WORKER.set((self.address(), worker));
+        let mut ended = Ended { cells: Vec::with_capacity(ENDED_MAX), activity };
         let mut turn = 0_u32;
-        while let Some(cell) = self.next(worker, turn, &idle).await {
-            cell.run();
-            activity.end();
+        while let Some(cell) = self.next(worker, turn, &mut ended, &idle).await {
+            if cell.run() {
+                ended.add(cell);
+            } else {
+                drop(cell);
+                activity.end();
+            }
             turn = turn.wrapping_add(1);
             if turn.is_multiple_of(TURNS_IN_A_ROW) {
+                ended.clear();
                 tokio::task::yield_now().await;
             }
         }
+        drop(ended);
+        idle();
         WORKER.set((0, 0));
     }
 
-    async fn next(&self, worker: usize, turn: u32, idle: &impl Fn()) -> Option<Waiting> {
+    async fn next(
+        &self,
+        worker: usize,
+        turn: u32,
+        ended: &mut Ended<'_>,
+        idle: &impl Fn(),
+    ) -> Option<Waiting> {
         let mut after = After::Work;
         loop {
             let (next, calls) = self.state.lock().step(worker, turn, after);
@@ -218,11 +249,13 @@ impl RunQueue {
                 Next::Run(cell) => return Some(cell),
                 Next::End => return None,
                 Next::Watch => {
+                    ended.clear();
                     // On purpose without giving the thread back: it has nothing else to do.
                     std::thread::sleep(WATCH);
                     After::Watch
                 }
                 Next::Sleep => {
+                    ended.clear();
                     idle();
                     // An error means that the queue has been closed, as the next look shows.
                     if let Ok(roused) = self.rouse.acquire().await {
@@ -244,6 +277,34 @@ impl RunQueue {
         self.rouse.close();
         // Only now: an actor that ends here may send.
         drop(waiting);
+    }
+}
+
+/// Actors that have ended on a worker's thread. Until they are gone for good, that is activity.
+struct Ended<'a> {
+    cells: Vec<Waiting>,
+    activity: &'a Activity,
+}
+
+impl Ended<'_> {
+    fn add(&mut self, cell: Waiting) {
+        self.cells.push(cell);
+        if self.cells.len() == ENDED_MAX {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        for cell in self.cells.drain(..) {
+            drop(cell);
+            self.activity.end();
+        }
+    }
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -283,12 +344,28 @@ mod tests {
     }
 
     #[test]
-    fn each_that_comes_from_outside_rouses_a_sleeper() {
+    fn what_comes_from_outside_rouses_one_sleeper_after_the_other() {
         let mut state = queue(3);
         assert!(state.push(None, 'x', just_now));
-        assert!(state.push(None, 'y', just_now));
-        assert!(!state.push(None, 'z', just_now), "nobody sleeps any more");
+        for item in ['y', 'z'] {
+            assert!(!state.push(None, item, just_now), "one is on its way");
+        }
+        assert_eq!(state.step(1, 0, After::Sleep), (Next::Run('x'), true));
+        assert_eq!(state.step(2, 0, After::Sleep), (Next::Run('y'), false), "nobody sleeps");
+        assert_eq!(state.step(2, 1, After::Work), (Next::Run('z'), false));
+        assert_eq!(state.step(2, 2, After::Work), (Next::Sleep, false));
+        assert!(state.push(None, 'x', just_now), "the other one may be busy for long");
         assert_eq!(state.watch, Watch::Nobody);
+    }
+
+    #[test]
+    fn one_that_comes_for_another_reason_is_called_to_watch_too() {
+        let mut state = State { asleep: 1, ..queue(3) };
+        assert!(state.push(None, 'x', just_now));
+        assert!(!state.push(Some(0), 'a', just_now), "one is on its way");
+        assert_eq!(state.watch, Watch::Called);
+        assert_eq!(state.step(1, 0, After::Sleep), (Next::Run('x'), false), "nobody else sleeps");
+        assert_eq!(state.step(1, 1, After::Work), (Next::Watch, false));
     }
 
     #[test]
@@ -316,7 +393,7 @@ mod tests {
                 assert!(!state.push(Some(0), item, long_ago));
             }
             if first == After::Watch {
-                state.watch = Watch::Kept;
+                (state.is_coming, state.watch) = (false, Watch::Kept);
             }
             // Worker 0 is busy all the while, and so is each of the others from here on.
             assert_eq!(state.step(1, 0, first), (Next::Run('a'), true));
