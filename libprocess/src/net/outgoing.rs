@@ -235,8 +235,13 @@ impl Outgoing {
         let record = self.tracer.note(cause::current(), || message.record(trace::Kind::Send, to));
         let cause = record.as_ref().and_then(|record| self.tracer.passed_by(record.id));
         loop {
-            let connection = self.connection(to.address);
-            match connection.push(&message, to, cause) {
+            let (connection, is_new) = self.connection(to.address);
+            let queued = connection.push(&message, to, cause);
+            if is_new {
+                // Only now: with nothing to send it would soon end.
+                self.open(connection.clone());
+            }
+            match queued {
                 Queued::Yes => return record.into_iter().for_each(|it| self.tracer.keep(it)),
                 Queued::Dropped => return self.tracer.lose(record, Outcome::PeerBehind),
                 Queued::Closed => self.end(&connection),
@@ -244,17 +249,16 @@ impl Outgoing {
         }
     }
 
-    fn connection(&self, address: Address) -> Arc<Connection> {
+    /// The connection to the address that takes messages, and whether it is still to be opened.
+    fn connection(&self, address: Address) -> (Arc<Connection>, bool) {
         let mut table = self.table.lock();
         let peer = table.peers.entry(address).or_default();
         if let Some(connection) = peer.persistent.as_ref().or(peer.ephemeral.as_ref()) {
-            return connection.clone();
+            return (connection.clone(), false);
         }
         let connection = Connection::new(address, Kind::Ephemeral, BytesMut::new());
         peer.ephemeral = Some(connection.clone());
-        drop(table);
-        self.open(connection.clone());
-        connection
+        (connection, true)
     }
 
     /// Records the link and sees to it that a lasting connection exists.
