@@ -6,22 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::ids::ContainerId;
-use common::resources::Resources;
-use containerizer::{
-    ContainerError, Containerizer, LaunchError, LaunchSpec, Launched, RecoverError,
-    RecoverableContainer, TerminationError,
-};
+use containerizer::LaunchSpec;
 use futures_util::FutureExt;
-use futures_util::future::{self, BoxFuture};
+use futures_util::future::BoxFuture;
 use libprocess::{Ctx, Inject, Process, Router, Runtime, Upid};
 use parking_lot::Mutex;
-use proto::mesos::containerizer::Termination;
 use proto::mesos::internal::{
     ExecutorRegisteredMessage, KillTaskMessage, RegisterExecutorMessage, RunTaskMessage,
     ShutdownExecutorMessage, StatusUpdate, StatusUpdateMessage,
 };
-use proto::mesos::{ContainerStatus, ResourceStatistics, TaskState, TaskStatus};
-use tokio::sync::watch;
+use proto::mesos::{TaskState, TaskStatus};
+use tests::fakes::containers::{Ends, Play};
 
 use crate::framework::checkpoints;
 
@@ -83,101 +78,40 @@ impl Ground {
     }
 }
 
-type Ends = Arc<Mutex<BTreeMap<ContainerId, watch::Sender<Option<Termination>>>>>;
-
-/// The containers of one process of a slave.
-pub(crate) struct Containers {
+/// What runs in the containers of one process of a slave.
+pub(crate) struct Executors {
     runtime: Runtime,
     ground: Ground,
-    ends: Ends,
 }
 
-impl Containers {
+impl Executors {
     pub(crate) fn new(runtime: &Runtime, ground: &Ground) -> Self {
         ground.clear(&runtime.address().to_string());
-        Self { runtime: runtime.clone(), ground: ground.clone(), ends: Ends::default() }
+        Self { runtime: runtime.clone(), ground: ground.clone() }
     }
 
-    fn executor(container_id: &ContainerId) -> String {
+    fn name(container_id: &ContainerId) -> String {
         format!("executor-{container_id}")
     }
 }
 
-impl Containerizer for Containers {
-    /// They have all ended with their machine.
-    fn recover(
-        &self,
-        containers: Vec<RecoverableContainer>,
-    ) -> BoxFuture<'static, Result<(), RecoverError>> {
-        for container in containers {
-            let ended = watch::Sender::new(Some(Termination::default()));
-            self.ends.lock().insert(container.container_id, ended);
-        }
-        future::ready(Ok(())).boxed()
-    }
-
-    fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>> {
-        let id = spec.container_id.clone();
-        self.ends.lock().entry(id.clone()).or_default();
-        let (ground, ends, checkpoint) =
-            (self.ground.clone(), self.ends.clone(), spec.checkpoint.clone());
+impl Play for Executors {
+    fn launch(&self, spec: LaunchSpec, ends: &Ends) -> BoxFuture<'static, ()> {
+        let (name, checkpoint) = (Self::name(&spec.container_id), spec.checkpoint.clone());
+        let (ground, ends) = (self.ground.clone(), ends.clone());
         let executor = Executor { spec, task: None, ground, ends };
-        let spawned = self.runtime.spawn(Self::executor(&id), executor);
-        spawned.expect("a fresh container");
+        self.runtime.spawn(name, executor).expect("a fresh container");
         async move {
             if let Some(checkpoint) = checkpoint {
                 (checkpoint.0)(1, 1).await.expect("a disk with room");
             }
-            Ok(Launched::Started)
         }
         .boxed()
     }
 
-    fn update(
-        &self,
-        _: &ContainerId,
-        _: Resources,
-    ) -> BoxFuture<'static, Result<(), ContainerError>> {
-        future::ready(Ok(())).boxed()
-    }
-
-    fn usage(
-        &self,
-        id: &ContainerId,
-    ) -> BoxFuture<'static, Result<ResourceStatistics, ContainerError>> {
-        future::ready(Err(ContainerError::Unknown(id.clone()))).boxed()
-    }
-
-    fn status(
-        &self,
-        _: &ContainerId,
-    ) -> BoxFuture<'static, Result<ContainerStatus, ContainerError>> {
-        future::ready(Ok(ContainerStatus::default())).boxed()
-    }
-
-    fn wait(&self, id: &ContainerId) -> BoxFuture<'static, Result<Termination, TerminationError>> {
-        let unknown = TerminationError::Unknown(id.clone());
-        let Some(mut ended) = self.ends.lock().get(id).map(watch::Sender::subscribe) else {
-            return future::ready(Err(unknown)).boxed();
-        };
-        async move {
-            let ended = ended.wait_for(Option::is_some).await;
-            ended.ok().and_then(|ended| ended.clone()).ok_or(unknown)
-        }
-        .boxed()
-    }
-
-    fn destroy(&self, id: &ContainerId) {
-        let executor = Upid::new(Self::executor(id), self.runtime.address());
+    fn destroy(&self, id: &ContainerId, _: &Ends) {
+        let executor = Upid::new(Self::name(id), self.runtime.address());
         self.runtime.terminate(&executor, Inject::Front);
-    }
-
-    fn containers(&self) -> BTreeSet<ContainerId> {
-        self.ends.lock().keys().cloned().collect()
-    }
-
-    fn counters(&self) -> BTreeMap<&'static str, u64> {
-        BTreeMap::new()
     }
 }
 
@@ -216,10 +150,7 @@ impl Process for Executor {
         if let Some(task) = &self.task {
             self.ground.end(&ctx.upid().address.to_string(), task);
         }
-        if let Some(end) = self.ends.lock().get(&self.spec.container_id) {
-            let status = Some(0);
-            end.send_replace(Some(Termination { status, ..Termination::default() }));
-        }
+        self.ends.end(&self.spec.container_id);
     }
 }
 

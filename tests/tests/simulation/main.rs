@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use containers::{Containers, Ground};
+use containers::{Executors, Ground};
 use coordination::store::State;
 use election::Election;
 use framework::{Beliefs, Framework, is_terminal};
@@ -43,6 +43,7 @@ use slave::storage::FileSystem;
 use stout::flags::BoxedError;
 use stout::flags::parse::Loader;
 use tempfile::TempDir;
+use tests::fakes::containers::FakeContainerizer;
 
 const MASTERS: usize = 3;
 const SLAVES: usize = 5;
@@ -159,7 +160,7 @@ impl Cluster {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&runtime.random().to_be_bytes());
         let parts = slave::Parts {
-            containerizer: Arc::new(Containers::new(runtime, &self.ground)),
+            containerizer: Arc::new(FakeContainerizer::new(Executors::new(runtime, &self.ground))),
             detector: self.election.detector(runtime),
             estimator: Arc::new(NoopResourceEstimator),
             files: Files::start(runtime).expect("the only one"),

@@ -1,31 +1,21 @@
 //! Containers whose executors are real drivers beside the slave: they do what they are told, and
-//! tell the test. They end when the test says so. Upstream: `TestContainerizer`, `MockExecutor`.
+//! tell the test. They end when the test says so. Upstream: `MockExecutor`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bytes::Bytes;
 use common::ids::{ContainerId, FrameworkId, TaskId};
-use common::resources::Resources;
-use containerizer::{
-    ContainerError, Containerizer, LaunchError, LaunchSpec, Launched, RecoverError,
-    RecoverableContainer, TerminationError,
-};
-
+use containerizer::LaunchSpec;
 use executor::{Environment, Executor, ExecutorDriver};
 use futures_util::FutureExt;
 use futures_util::future::{self, BoxFuture};
 use libprocess::Runtime;
 use libprocess::embed::Embedded;
 use parking_lot::Mutex;
-use proto::mesos::containerizer::Termination;
-use proto::mesos::{
-    ContainerStatus, ExecutorInfo, FrameworkInfo, ResourceStatistics, SlaveInfo, TaskInfo,
-    TaskState, TaskStatus,
-};
-use tokio::sync::watch;
+use proto::mesos::{ExecutorInfo, FrameworkInfo, SlaveInfo, TaskInfo, TaskState, TaskStatus};
+use tests::fakes::containers::{Ends, Play};
 
 /// What an executor is told.
 #[derive(Debug, PartialEq)]
@@ -35,48 +25,39 @@ pub(crate) enum Said {
     Shutdown,
 }
 
-struct Container {
-    driver: Option<ExecutorDriver>,
-    ended: watch::Sender<Option<Termination>>,
-}
-
-/// All containers of a slave.
-pub(crate) struct Containers {
+/// The drivers in all containers of a slave.
+pub(crate) struct Drivers {
     runtime: Runtime,
     /// What tasks become as soon as they are launched.
     state: TaskState,
     said: Sender<Said>,
-    containers: Mutex<BTreeMap<ContainerId, Container>>,
+    running: Mutex<BTreeMap<ContainerId, ExecutorDriver>>,
 }
 
-impl Containers {
-    pub(crate) fn new(runtime: Runtime, state: TaskState, said: Sender<Said>) -> Arc<Self> {
-        Arc::new(Self { runtime, state, said, containers: Mutex::default() })
+impl Drivers {
+    pub(crate) fn new(runtime: Runtime, state: TaskState, said: Sender<Said>) -> Self {
+        Self { runtime, state, said, running: Mutex::default() }
+    }
+
+    fn only(&self) -> (ContainerId, ExecutorDriver) {
+        let running = self.running.lock();
+        let (id, driver) = running.iter().next().expect("a container that has not ended");
+        (id.clone(), driver.clone())
     }
 
     /// The driver of the only executor.
     pub(crate) fn executor(&self) -> ExecutorDriver {
-        let containers = self.containers.lock();
-        let container = containers.values().next().expect("a container");
-        container.driver.clone().expect("it has not ended")
+        self.only().1
     }
 
-    /// Ends the only container.
-    pub(crate) fn end(&self) {
-        let id = self.containers.lock().keys().next().cloned().expect("a container");
-        self.destroy(&id);
+    /// The only container.
+    pub(crate) fn container(&self) -> ContainerId {
+        self.only().0
     }
 }
 
-impl Containerizer for Containers {
-    fn recover(
-        &self,
-        _: Vec<RecoverableContainer>,
-    ) -> BoxFuture<'static, Result<(), RecoverError>> {
-        future::ready(Ok(())).boxed()
-    }
-
-    fn launch(&self, spec: LaunchSpec) -> BoxFuture<'static, Result<Launched, LaunchError>> {
+impl Play for Drivers {
+    fn launch(&self, spec: LaunchSpec, _: &Ends) -> BoxFuture<'static, ()> {
         let framework_id = spec.executor_info.framework_id.as_ref().expect("the slave sets it");
         let environment = Environment {
             slave: spec.slave_pid.parse().expect("a pid"),
@@ -94,63 +75,15 @@ impl Containerizer for Containers {
         let driver = ExecutorDriver::with_runtime(player, environment, runtime);
         let driver = driver.expect("a thread for it");
         driver.start();
-        let container = Container { driver: Some(driver), ended: watch::Sender::new(None) };
-        self.containers.lock().insert(spec.container_id, container);
-        future::ready(Ok(Launched::Started)).boxed()
+        self.running.lock().insert(spec.container_id, driver);
+        future::ready(()).boxed()
     }
 
-    fn update(
-        &self,
-        _: &ContainerId,
-        _: Resources,
-    ) -> BoxFuture<'static, Result<(), ContainerError>> {
-        future::ready(Ok(())).boxed()
-    }
-
-    fn usage(
-        &self,
-        id: &ContainerId,
-    ) -> BoxFuture<'static, Result<ResourceStatistics, ContainerError>> {
-        future::ready(Err(ContainerError::Unknown(id.clone()))).boxed()
-    }
-
-    fn status(
-        &self,
-        _: &ContainerId,
-    ) -> BoxFuture<'static, Result<ContainerStatus, ContainerError>> {
-        future::ready(Ok(ContainerStatus::default())).boxed()
-    }
-
-    fn wait(&self, id: &ContainerId) -> BoxFuture<'static, Result<Termination, TerminationError>> {
-        let unknown = TerminationError::Unknown(id.clone());
-        let containers = self.containers.lock();
-        let Some(mut ended) = containers.get(id).map(|container| container.ended.subscribe())
-        else {
-            return future::ready(Err(unknown)).boxed();
-        };
-        async move {
-            let ended = ended.wait_for(Option::is_some).await;
-            ended.ok().and_then(|ended| ended.clone()).ok_or(unknown)
+    fn destroy(&self, id: &ContainerId, ends: &Ends) {
+        if let Some(driver) = self.running.lock().remove(id) {
+            driver.abort();
         }
-        .boxed()
-    }
-
-    fn destroy(&self, id: &ContainerId) {
-        if let Some(container) = self.containers.lock().get_mut(id) {
-            if let Some(driver) = container.driver.take() {
-                driver.abort();
-            }
-            let status = Some(0);
-            container.ended.send_replace(Some(Termination { status, ..Termination::default() }));
-        }
-    }
-
-    fn containers(&self) -> BTreeSet<ContainerId> {
-        self.containers.lock().keys().cloned().collect()
-    }
-
-    fn counters(&self) -> BTreeMap<&'static str, u64> {
-        BTreeMap::new()
+        ends.end(id);
     }
 }
 

@@ -129,7 +129,7 @@ fn fault_tolerance_test_scheduler_failover_executor_to_framework_message() {
     let updated = Intercept::<UpdateFrameworkMessage>::of(&scene.slave.runtime).next();
     let successor = take_over(&scene);
     wait(updated);
-    scene.slave.containers.executor().send_framework_message("Executor to Framework message");
+    scene.slave.containers.play.executor().send_framework_message("Executor to Framework message");
     let data = successor.expect("message", |told| match told {
         Told::Message(data) => Some(data),
         _ => None,
@@ -185,7 +185,7 @@ fn fault_tolerance_test_framework_reregister_empty_executor() {
     scene.framework.detector.appoint(scene.master.info());
     assert_eq!(scene.framework.registered(), scene.id);
     let exited = Intercept::<ExitedExecutorMessage>::of(&scene.master.runtime).next();
-    scene.slave.containers.end();
+    scene.slave.end_container();
     assert_eq!(wait(exited).message.framework_id, (&scene.id).into());
     scene.framework.executor_lost();
 }
@@ -202,7 +202,7 @@ fn fault_tolerance_test_reregister_completed_frameworks() {
     assert_eq!(scene.framework.state(), TaskState::TaskKilled);
     // The executor has not ended yet.
     assert_eq!(counts(&scene), [(1, 1), (0, 0)]);
-    scene.slave.containers.end();
+    scene.slave.end_container();
     scene.framework.executor_lost();
     eventually("the end of the framework on the slave", || {
         (counts(&scene) == [(1, 0), (0, 1)]).then_some(())
@@ -223,7 +223,7 @@ fn fault_tolerance_test_reregister_completed_frameworks() {
 fn status_update_manager_test_duplicated_terminal_status_update() {
     let scene = Scene::with(TaskState::TaskFinished);
     let acknowledged = scene.slave.acknowledged();
-    let executor = scene.slave.containers.executor();
+    let executor = scene.slave.containers.play.executor();
     executor.send_status_update(status(&"t".into(), TaskState::TaskKilled));
     assert_eq!(scene.framework.state(), TaskState::TaskKilled);
     wait(acknowledged);
@@ -239,10 +239,10 @@ fn master_slave_reconciliation_test_slave_reregister_terminated_executor() {
     let lost = Intercept::<StatusUpdateMessage>::of(&scene.slave.runtime)
         .to(scene.master.pid.upid())
         .drop_next();
-    let executor = scene.slave.containers.executor();
+    let executor = scene.slave.containers.play.executor();
     executor.send_status_update(status(&"t".into(), TaskState::TaskFinished));
     wait(lost);
-    scene.slave.containers.end();
+    scene.slave.end_container();
     scene.framework.executor_lost();
     let _nothing = Intercept::<UpdateFrameworkMessage>::of(&scene.master.runtime).drop_all();
     scene.slave.detector.appoint(scene.master.info());
@@ -268,6 +268,6 @@ fn master_slave_reconciliation_test_reconcile_race() {
     master.runtime.post(&late.from, &late.to, name, body);
     wait(back);
     // The task is not lost: the next that is heard of it is its end.
-    slave.containers.executor().send_status_update(status(&task, TaskState::TaskFinished));
+    slave.containers.play.executor().send_status_update(status(&task, TaskState::TaskFinished));
     assert_eq!(framework.state(), TaskState::TaskFinished);
 }

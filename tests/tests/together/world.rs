@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId, TaskId};
+use containerizer::Containerizer as _;
 use coordination::election::standalone::{
     StandaloneMasterContender, StandaloneMasterDetector, master_info,
 };
@@ -28,9 +29,10 @@ use stout::flags::BoxedError;
 use stout::flags::parse::Loader;
 use tempfile::TempDir;
 use tests::daemon::PATIENCE;
+use tests::fakes::containers::FakeContainerizer;
 use tests::make::{IntoId, resources};
 
-use crate::containers::{Containers, Said};
+use crate::containers::{Drivers, Said};
 
 fn runtime() -> Runtime {
     start(Config { schema: Some(proto::initialized::schema), ..Config::default() })
@@ -96,7 +98,7 @@ fn count(runtime: &Runtime, path: &str, kind: &str) -> usize {
 pub(crate) struct Slave {
     pub(crate) runtime: Runtime,
     pub(crate) detector: Arc<StandaloneMasterDetector>,
-    pub(crate) containers: Arc<Containers>,
+    pub(crate) containers: Arc<FakeContainerizer<Drivers>>,
     said: Receiver<Said>,
     _started: slave::Started,
     _work_dir: TempDir,
@@ -120,7 +122,8 @@ impl Slave {
         let config =
             slave::Config::new(&loaded, Vec::new(), runtime.address()).expect("good flags");
         let (tell, said) = channel();
-        let containers = Containers::new(runtime.clone(), state, tell);
+        let drivers = Drivers::new(runtime.clone(), state, tell);
+        let containers = Arc::new(FakeContainerizer::new(drivers));
         let detector = Arc::new(StandaloneMasterDetector::new(master.info()));
         let parts = slave::Parts {
             containerizer: containers.clone(),
@@ -144,6 +147,11 @@ impl Slave {
     pub(crate) fn acknowledged(&self) -> Next<StatusUpdateAcknowledgementMessage> {
         let slave = Upid::new("slave(1)", self.runtime.address());
         Intercept::of(&self.runtime).to(&slave).next()
+    }
+
+    /// The only container ends.
+    pub(crate) fn end_container(&self) {
+        self.containers.destroy(&self.containers.play.container());
     }
 
     /// How many frameworks it has of a kind: `frameworks`, `completed_frameworks`.
