@@ -330,6 +330,33 @@ fn a_task_is_killed_on_the_word_of_a_slave_that_only_came_back() {
 }
 
 #[test]
+fn a_kill_after_the_end_signals_nobody() {
+    let scene = Scene::new(FrameworkInfo::default(), &[]);
+    scene.slave.run(shell("true"));
+    scene.slave.expect_status(TaskState::TaskRunning);
+    let finished = scene.slave.expect_update();
+    scene.kill();
+    scene.slave.acknowledge(&finished);
+    let (code, stdout, _) = scene.end();
+    assert_eq!(code, Some(0));
+    assert!(!stdout.contains("Sending SIGTERM"), "{stdout}");
+}
+
+#[test]
+fn no_health_check_outlives_its_task() {
+    let mut scene = Scene::new(FrameworkInfo::default(), &[]);
+    let check = shell("exec sleep 1000").command.unwrap();
+    scene.slave.run(checked(shell("exec sleep 1000"), check));
+    scene.slave.expect_status(TaskState::TaskRunning);
+    scene.read_until("\nHealth check process launched at pid: ");
+    let checker: i32 = scene.read_until("\n").trim().parse().unwrap();
+    assert!(kill(Pid::from_raw(checker), None).is_ok());
+    scene.kill();
+    scene.slave.expect_status(TaskState::TaskKilled);
+    assert!(kill(Pid::from_raw(checker), None).is_err());
+}
+
+#[test]
 fn without_its_environment_it_says_what_is_missing() {
     let output = Command::new(env!("CARGO_BIN_EXE_mesos-executor")).env_clear().output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -149,8 +149,11 @@ fn old_slave(world: &World) -> Slave {
     Slave { id: "old-S0".into(), info, peer: world.peer("slave(1)") }
 }
 
-/// A registrar whose first answer waits for the test, and whose later ones are an error.
-struct Slow(Mutex<Option<oneshot::Receiver<Registry>>>);
+/// A registrar whose first answers wait for the test, and whose later ones are an error.
+struct Slow {
+    registry: Mutex<Option<oneshot::Receiver<Registry>>>,
+    admission: Mutex<Option<oneshot::Receiver<Admission>>>,
+}
 
 fn broken() -> RegistrarError {
     RegistrarError::Update(Trouble::VersionMismatch)
@@ -158,30 +161,37 @@ fn broken() -> RegistrarError {
 
 impl Registrar for Slow {
     fn recover(&self, _: MasterInfo) -> Answer<Registry> {
-        let registry = self.0.lock().take().expect("a master recovers once");
+        let registry = self.registry.lock().take().expect("a master recovers once");
         Box::pin(async move {
             registry.await.map_err(|_| RegistrarError::Fetch(Trouble::VersionMismatch))
         })
     }
 
     fn apply(&self, _: Operation) -> Answer<Admission> {
-        Box::pin(std::future::ready(Err(broken())))
+        let admission = self.admission.lock().take();
+        Box::pin(async {
+            match admission {
+                Some(admission) => admission.await.map_err(|_| broken()),
+                None => Err(broken()),
+            }
+        })
     }
 }
 
-/// A master that leads, and has not read the registry yet.
-fn recovering() -> (World, oneshot::Sender<Registry>) {
-    let (read, registry) = oneshot::channel();
-    let slow = |_: &_| -> Box<dyn Registrar> { Box::new(Slow(Mutex::new(Some(registry)))) };
+/// A master that leads, has not read the registry yet, and waits for its first admission.
+fn recovering() -> (World, oneshot::Sender<Registry>, oneshot::Sender<Admission>) {
+    let ((read, registry), (admit, admission)) = (oneshot::channel(), oneshot::channel());
+    let (registry, admission) = (Mutex::new(Some(registry)), Mutex::new(Some(admission)));
+    let slow = |_: &_| -> Box<dyn Registrar> { Box::new(Slow { registry, admission }) };
     let world = World::standby_with(master::Config::default(), slow, None);
     world.detector.appoint(Some(world.info.clone()));
     world.settle();
-    (world, read)
+    (world, read, admit)
 }
 
 #[test]
 fn who_comes_while_the_registry_is_read_waits() {
-    let (world, read) = recovering();
+    let (world, read, _) = recovering();
     let (framework, old, other) = (world.peer("f"), world.peer("g"), world.peer("h"));
     let registration = RegisterFrameworkMessage { framework: framework_info() };
     framework.send(&registration);
@@ -204,9 +214,27 @@ fn who_comes_while_the_registry_is_read_waits() {
 }
 
 #[test]
+fn a_slave_that_is_being_readmitted_is_not_missing() {
+    let (world, read, admit) = recovering();
+    read.send(registry(&["old-S0"])).expect("the master waits");
+    world.settle();
+    let (framework, slave) = (world.framework("f"), old_slave(&world));
+    slave.peer.send(&reregister(&slave, Vec::new()));
+    world.settle();
+    world.advance(600.0);
+    assert_eq!(world.metric("master/recovery_slave_removals"), 0.0);
+    framework.reconcile(&[("t", Some(&slave.id))]);
+    world.settle();
+    assert_eq!(framework.peer.rest(), [""; 0]);
+    admit.send(Admission::Accepted).expect("the master waits");
+    world.settle();
+    slave.peer.take::<SlaveReregisteredMessage>();
+}
+
+#[test]
 fn without_a_registry_the_master_ends() {
     let check = |make: fn(&World, oneshot::Sender<Registry>), expected: fn(&World) -> String| {
-        let (world, read) = recovering();
+        let (world, read, _) = recovering();
         make(&world, read);
         world.settle_without_looking();
         let fatal = world.fatal.lock().first().map(ToString::to_string);

@@ -8,6 +8,7 @@ use proto::mesos::resource::{DiskInfo, ReservationInfo};
 use proto::mesos::volume::Mode;
 use proto::mesos::{self, FrameworkInfo, TaskInfo, Volume};
 
+use crate::slaves::reregister;
 use crate::test_util::{Framework, World, command_task, framework_info, launch, parse};
 
 fn framework(world: &World) -> Framework {
@@ -118,4 +119,21 @@ fn an_operation_that_cannot_be_done_changes_nothing() {
     let mut nothing = Operation::default();
     nothing.set_type(operation::Type::Reserve);
     check(vec![nothing]);
+}
+
+#[test]
+fn a_slave_that_missed_an_operation_is_told_when_it_is_back() {
+    let world = World::new();
+    let slave = world.slave_with("slave(1)", "cpus:2;mem:64;disk:100");
+    let framework = framework(&world);
+    let offer = world.offer(&framework, &slave, "cpus:1");
+    let operations = vec![operation(operation::Type::Reserve, reserved("cpus:1").to_messages())];
+    framework.accept(&[&offer], operations);
+    world.settle();
+    let told = slave.peer.take::<CheckpointResourcesMessage>();
+    // It has not heard of it, and knows of no reservation.
+    slave.peer.send(&reregister(&slave, Vec::new()));
+    world.settle();
+    assert_eq!(slave.peer.take::<CheckpointResourcesMessage>(), told);
+    assert_eq!(told.resources.len(), 1);
 }

@@ -1,12 +1,15 @@
-//! A disk that is full: nothing is promised that is not on it, and it may heal.
+//! A disk that is full or hangs: nothing is promised that is not on it, and it may heal.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use proto::mesos::TaskState;
-use proto::mesos::internal::{StatusUpdateAcknowledgementMessage, StatusUpdateMessage};
+use proto::mesos::internal::{
+    PingSlaveMessage, PongSlaveMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+};
 use slave::storage::{FileSystem, Step, Storage, StorageError};
 use slave::{Fatal, Parts};
 
@@ -89,5 +92,47 @@ fn a_slave_that_cannot_be_recovered_does_not_register() {
         let path: PathBuf = world.work_dir().join("meta/boot_id.new");
         let expected = format!("Failed to checkpoint: Failed to write '{}': ", path.display());
         assert!(fatal.to_string().starts_with(&expected), "{fatal}");
+    });
+}
+
+/// A disk on which nothing gets done while it hangs.
+#[derive(Clone, Default)]
+struct HangingDisk(Arc<(Mutex<bool>, Condvar)>);
+
+impl HangingDisk {
+    fn hang(&self, hangs: bool) {
+        *self.0.0.lock() = hangs;
+        self.0.1.notify_all();
+    }
+}
+
+impl Storage for HangingDisk {
+    fn perform(&self, step: &Step) -> Result<(), StorageError> {
+        self.0.1.wait_while(&mut self.0.0.lock(), |hangs| *hangs);
+        FileSystem.perform(step)
+    }
+}
+
+#[test]
+fn master_slave_reconciliation_test_slave_reregister_pending_task() {
+    run(async {
+        let disk = HangingDisk::default();
+        let storage = Arc::new(disk.clone());
+        let world = World::start_with(&[], |parts: &mut Parts| parts.storage = storage);
+        let mut world = world.register_slave().await;
+        world.settle().await;
+        disk.hang(true);
+        // What waits for the disk holds nobody else up, and is not lost when the master asks.
+        world.tell(&checkpointed(executor_task("t")));
+        world.tell(&PingSlaveMessage { connected: false });
+        world.master.next::<PongSlaveMessage>().await;
+        let tasks = world.reregistered().await.tasks;
+        let states: Vec<_> =
+            tasks.iter().map(|task| (&*task.task_id.value, task.state())).collect();
+        assert_eq!(states, [("t", TaskState::TaskStaging)]);
+        assert!(world.launches.try_recv().is_err());
+        disk.hang(false);
+        world.launched().await;
+        assert_eq!(world.master.count::<StatusUpdateMessage>(), 0);
     });
 }

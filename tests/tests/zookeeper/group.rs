@@ -315,3 +315,13 @@ fn a_group_that_is_closed_leaves_nothing_behind() {
     assert_eq!(wait(watched).unwrap_err().to_string(), "The group is closed");
     assert_eq!(wait(group.join("again", None)).unwrap_err().to_string(), "The group is closed");
 }
+
+#[test]
+fn a_server_whose_name_is_unknown_keeps_nobody_from_the_others() {
+    let test = "a_server_whose_name_is_unknown_keeps_nobody_from_the_others";
+    let Some(zookeeper) = ZooKeeper::start(test) else { return };
+    let runtime = runtime();
+    let url = format!("zk://nowhere.invalid:2181,{}/test", zookeeper.servers());
+    let membership = wait(group(&runtime, &url).join("hello world", None));
+    assert!(membership.is_ok(), "{membership:?}");
+}

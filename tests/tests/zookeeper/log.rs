@@ -98,6 +98,35 @@ fn a_replica_that_has_lost_its_session_joins_again() {
     assert_eq!(String::from_utf8_lossy(&data), node.log.replica().to_string());
 }
 
+#[test]
+fn a_member_of_which_nobody_knows_what_it_is_stops_no_replica() {
+    let test = "a_member_of_which_nobody_knows_what_it_is_stops_no_replica";
+    let Some(zookeeper) = ZooKeeper::start(test) else { return };
+    let url = zookeeper.url("/log");
+    let first = node(&url, 2);
+    let stranger = group(&first.runtime, &url);
+    wait(stranger.join(&b"no\xffpid"[..], None)).expect("anybody may join");
+    let [second, third] = [node(&url, 2), node(&url, 2)];
+    for node in [&first, &second, &third] {
+        assert_eq!(wait(node.log.recovered()), Ok(()));
+    }
+    let (writer, _) = elected(&third.log);
+    let position = wait(writer.append("hello world".into())).expect("it goes on");
+    assert_eq!(position, Some(Position(1)));
+}
+
+#[test]
+fn a_quorum_that_is_too_small_for_the_replicas_is_told() {
+    let test = "a_quorum_that_is_too_small_for_the_replicas_is_told";
+    let Some(zookeeper) = ZooKeeper::start(test) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let replica = |name: &str| mesos_log("replica", &zookeeper, &folder.path().join(name), &[]);
+    let replicas = [replica("first"), replica("second")];
+    for replica in &replicas {
+        replica.wait_for("There are 2 replicas, but a quorum of 1 is meant for 1 at most: ");
+    }
+}
+
 fn mesos_log(command: &str, zookeeper: &ZooKeeper, path: &Path, more: &[String]) -> Daemon {
     let mut arguments = vec![
         command.to_owned(),
