@@ -108,7 +108,10 @@ fn the_first_master_leads_and_the_next_one_follows_it() {
     let mut leader = scene.leader();
     let follower = scene.follower(&leader);
     let printed = format!("{}\n", leader.address);
-    assert_eq!(scene.resolve(&[]), (Some(0), printed, String::new()));
+    assert_eq!(scene.resolve(&[]), (Some(0), printed.clone(), String::new()));
+    let (code, out, log) = scene.resolve(&["--verbose"]);
+    assert_eq!((code, out), (Some(0), printed));
+    assert!(log.contains("] Detected a new leader: (id='"), "{log}");
     let slave = scene.slave();
     slave.wait_for(&format!("New master detected at master@{}", leader.address));
     slave.wait_for("Registered with master");
