@@ -70,6 +70,14 @@ pub(crate) fn open_files(path: &Path, shared: &Arc<Shared>) -> rusty_leveldb::Re
     DB::open(path, options)
 }
 
+/// The value of a key. The library's own `get` does not find the entry that was written last, if
+/// it is the last one of its block; its iterators do.
+pub(crate) fn value(db: &mut DB, key: &[u8]) -> rusty_leveldb::Result<Option<Bytes>> {
+    let mut iterator = db.new_iter()?;
+    iterator.seek(key);
+    Ok(iterator.current().filter(|(found, _)| &**found == key).map(|(_, value)| value))
+}
+
 impl Storage for LevelDb {
     fn restore(&mut self) -> Result<Restored, StorageError> {
         // The lock first of all.
@@ -201,9 +209,11 @@ impl Open {
     }
 
     fn read(&mut self, position: u64) -> Result<Action, StorageError> {
-        let value = self.db.get(key(position + 1).as_bytes());
+        let key = key(position + 1);
+        let value = value(&mut self.db, key.as_bytes());
         self.check()?;
-        match decode(key(position + 1).as_bytes(), value.ok_or(StorageError::Lost(position))?)? {
+        let value = value.map_err(|status| failure(&self.shared, status))?;
+        match decode(key.as_bytes(), value.ok_or(StorageError::Lost(position))?)? {
             Entry::Action(action) => Ok(action),
             Entry::Metadata(_) => Err(StorageError::BadRecord),
         }

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::backend::{Answer, Storage, StoreError, admits};
-use crate::log::leveldb::{Shared, open_files};
+use crate::log::leveldb::{Shared, open_files, value};
 
 type Job = Box<dyn FnOnce(&mut Files) + Send>;
 
@@ -87,8 +87,9 @@ impl Files {
     }
 
     fn get(&mut self, name: &str) -> Result<Option<Entry>, StoreError> {
-        let bytes = self.database()?.get(name.as_bytes());
+        let bytes = value(self.database()?, name.as_bytes());
         self.check()?;
+        let bytes = bytes.map_err(|status| failure(&self.shared, status))?;
         let entry = bytes.map(|bytes| Checker::of::<Entry>().decode(bytes)).transpose();
         entry.map_err(|_| StoreError::MalformedEntry)
     }

@@ -11,10 +11,13 @@ use crate::log::message::{Payload, performed};
 
 /// What a master of 0.28.3 has left behind: a log of one replica, killed.
 fn sample() -> TempDir {
+    unpacked(include_bytes!("../../../../tests/golden/log/replicated_log.tar.gz"))
+}
+
+fn unpacked(archive: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let archive = include_bytes!("../../../../tests/golden/log/replicated_log.tar.gz");
-    let unpacked = tar::Archive::new(flate2::read::GzDecoder::new(&archive[..]));
-    { unpacked }.unpack(folder.path()).expect("it is a whole archive");
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    archive.unpack(folder.path()).expect("it is a whole archive");
     folder
 }
 
@@ -59,6 +62,20 @@ fn the_log_of_an_upstream_master_opens() {
         let truncation = storage.read(6).expect("it is there");
         assert_eq!(truncation.truncate, Some(Truncate { to: 5 }));
         assert_eq!(storage.read(4), Err(StorageError::Lost(4)));
+    }
+}
+
+/// Upstream's replica has caught up with position 2 after it had position 3; entries of 8 KB have
+/// blocks of their own.
+#[test]
+fn the_record_that_was_written_last_is_found_at_the_end_of_its_block() {
+    let archive = include_bytes!("../../../../tests/golden/log/caught_up.tar.gz");
+    let folder = unpacked(archive);
+    let (mut storage, restored) = opened(&folder.path().join("replicated_log"));
+    assert_eq!(restored.learned.to_string(), "{0..3}");
+    for position in 1..=3 {
+        let action = storage.read(position).expect("it is there");
+        assert_eq!(action.append.expect("an entry").bytes, vec![0xff; 8_192]);
     }
 }
 
