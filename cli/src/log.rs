@@ -27,7 +27,7 @@ use stout::flags::parse::{LoadError, Loader};
 use stout::flags::{BoxedError, Flags};
 use tracing::info;
 
-use crate::log::benchmark::BenchmarkError;
+use crate::log::benchmark::{Appended, BenchmarkError};
 use crate::log::flags::{
     BenchmarkFlags, InitializeFlags, Place, ReadFlags, ReplicaFlags, Tool, missing,
 };
@@ -161,7 +161,7 @@ fn read(surroundings: &Surroundings<'_>, typed: &[&str]) -> Result<(), Failure> 
     info!("Attempting to read the log from {from} to {to}");
     let actions = within(timeout, move || files.read(from, to));
     for action in actions.ok_or(Failure::ReadTimeout)?? {
-        println!("----------------------------------------------\n{}", Text(&action));
+        print!("----------------------------------------------\n{}", Text(&action));
     }
     Ok(())
 }
@@ -194,14 +194,28 @@ fn benchmark(surroundings: &Surroundings<'_>, typed: &[&str]) -> Result<(), Fail
     let input = flags.input.as_ref().ok_or_else(|| misuse(missing("option", "input")))?;
     let output = flags.output.as_ref().ok_or_else(|| misuse(missing("option", "output")))?;
     let (runtime, log) = join(surroundings, &place)?;
-    let writer = log.writer();
-    let started = block_on(benchmark::within(&runtime, Duration::from_secs(15), writer.start()));
-    started.ok_or(Failure::StartWriterTimeout)?.map_err(Failure::StartWriter)?;
-    let sizes = benchmark::sizes(input)?;
-    let appended = benchmark::append(&runtime, &writer, &sizes, &flags.r#type)?;
+    let measured = measure(&runtime, &log, input, &flags.r#type);
+    // The replica leaves its group at once, as upstream's does.
+    block_on(runtime.shutdown());
+    let (sizes, appended) = measured?;
     println!("Total number of appends: {}", sizes.len());
     println!("Total time used: {}", stout::duration::display(appended.elapsed));
     Ok(benchmark::write(output, &sizes, &appended)?)
+}
+
+/// The sizes that a trace asks for, and what it took to append them.
+fn measure(
+    runtime: &Runtime,
+    log: &Log,
+    trace: &Path,
+    kind: &str,
+) -> Result<(Vec<u64>, Appended), Failure> {
+    let writer = log.writer();
+    let started = block_on(benchmark::within(runtime, Duration::from_secs(15), writer.start()));
+    started.ok_or(Failure::StartWriterTimeout)?.map_err(Failure::StartWriter)?;
+    let sizes = benchmark::sizes(trace)?;
+    let appended = benchmark::append(runtime, &writer, &sizes, kind)?;
+    Ok((sizes, appended))
 }
 
 /// A log with a replica in the group of `place`.

@@ -99,7 +99,7 @@ fn mesos_log_read_prints_what_an_upstream_master_has_written() {
     let flag = path_flag(&path);
     let (code, out, err) = run(&["read", &flag, "--from=6", "--quiet"]);
     let expected = "----------------------------------------------\nposition: 6\npromised: 1\n\
-                    performed: 1\nlearned: true\ntype: TRUNCATE\ntruncate {\n  to: 5\n}\n\n";
+                    performed: 1\nlearned: true\ntype: TRUNCATE\ntruncate {\n  to: 5\n}\n";
     assert_eq!((code, out, err), (0, expected.to_owned(), String::new()));
     let (code, out, _) = run(&["read", &flag, "--timeout=1mins"]);
     assert_eq!(code, 0);
