@@ -84,6 +84,7 @@ fn fault_tolerance_test_slave_reregister_on_zk_expiration() {
     let id = wait(registered).message.slave_id;
     let framework = Framework::start(&master, None);
     assert_eq!(framework.offer().slave_id, id);
+    slave.await_registration();
     let back = Intercept::<SlaveReregisteredMessage>::of(&master.runtime).next();
     slave.detector.appoint(master.info());
     assert_eq!(wait(back).message.slave_id, id);
@@ -255,6 +256,7 @@ fn master_slave_reconciliation_test_reconcile_race() {
     let slave = Slave::start(&master, TaskState::TaskStaging);
     let framework = Framework::start(&master, None);
     let offer = framework.offer();
+    slave.await_registration();
     // What the slave says when it comes back arrives after a task was launched on it.
     let _again = Intercept::<ReregisterSlaveMessage>::of(&slave.runtime).drop_all();
     let late = Intercept::<ReregisterSlaveMessage>::of(&slave.runtime).drop_next();

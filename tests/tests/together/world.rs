@@ -28,7 +28,7 @@ use slave::storage::FileSystem;
 use stout::flags::BoxedError;
 use stout::flags::parse::Loader;
 use tempfile::TempDir;
-use tests::daemon::PATIENCE;
+use tests::daemon::{PATIENCE, eventually};
 use tests::fakes::containers::FakeContainerizer;
 use tests::make::{IntoId, resources};
 
@@ -136,6 +136,15 @@ impl Slave {
         };
         let started = slave::Slave::start(&runtime, "slave(1)", config, parts).expect("a port");
         Self { runtime, detector, containers, said, _started: started, _work_dir: work_dir }
+    }
+
+    /// Waits until it knows that it is registered, which its master does before: from then on it
+    /// comes back when it is told to look for its master, and does not begin anew.
+    pub(crate) fn await_registration(&self) {
+        let address = self.runtime.address().to_string();
+        eventually("the slave's id", || {
+            (tests::http::get_json(&address, "/slave(1)/state")["id"] != "").then_some(())
+        });
     }
 
     /// The next thing that an executor is told.
