@@ -253,7 +253,8 @@ impl Acceptor {
         }
         let mut action = Action {
             position,
-            promised,
+            // To accept is to promise: a lower proposal that is late must not replace it.
+            promised: proposal,
             performed: Some(proposal),
             learned: request.learned,
             ..Action::default()
