@@ -141,7 +141,14 @@ impl SlaveBuilder {
     }
 
     /// Starts it and waits until the master has registered it, anew or again.
-    pub fn start(mut self) -> Slave {
+    pub fn start(self) -> Slave {
+        let slave = self.spawn();
+        slave.daemon.wait_for("egistered with master");
+        slave
+    }
+
+    /// Starts it.
+    pub fn spawn(mut self) -> Slave {
         let work_dir = self.folder.join(&self.name);
         let mut arguments = vec![
             format!("--master={}", self.master),
@@ -157,7 +164,6 @@ impl SlaveBuilder {
         let program = self.command.get_program().to_owned();
         let arguments = self.command.get_args().map(OsStr::to_owned).collect();
         let daemon = Daemon::spawn("mesos-slave", self.command);
-        daemon.wait_for("egistered with master");
         Slave { daemon, program, arguments, work_dir }
     }
 }

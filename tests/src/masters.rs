@@ -2,7 +2,7 @@
 //! Called by drills. Each master keeps its port and its work directory over restarts, as under an
 //! operator's supervisor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 
@@ -40,19 +40,22 @@ impl Masters {
 
     /// As [`Masters::start`], each on a machine of its own, the first ones of `network`.
     pub fn start_in(network: Option<Rc<Network>>, count: usize, zk: &str, flags: &[&str]) -> Self {
+        let mut masters = Self::places(network, count, zk, flags);
+        (0..count).for_each(|index| masters.restart(index));
+        masters
+    }
+
+    /// Places for masters, none of which runs yet: they are started by [`Masters::restart`].
+    pub fn places(network: Option<Rc<Network>>, count: usize, zk: &str, flags: &[&str]) -> Self {
         let place = |_| Place { port: free_port(), daemon: None, earlier: Vec::new() };
-        let mut masters = Self {
+        Self {
             folder: tempfile::tempdir().expect("a folder"),
             zk: zk.to_owned(),
             quorum: count / 2 + 1,
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             places: (0..count).map(place).collect(),
             network,
-        };
-        for index in 0..count {
-            masters.restart(index);
         }
-        masters
     }
 
     /// A slave to be started, with a work directory of its own.
@@ -70,9 +73,14 @@ impl Masters {
         self.folder.path()
     }
 
-    /// Starts the master of a place whose process has ended.
+    /// Where the master of a place has its work directory.
+    pub fn work_dir(&self, index: usize) -> PathBuf {
+        self.folder.path().join(format!("master-{index}"))
+    }
+
+    /// Starts the master of a place where none runs.
     pub fn restart(&mut self, index: usize) {
-        let work_dir = self.folder.path().join(format!("master-{index}"));
+        let work_dir = self.work_dir(index);
         let place = &self.places[index];
         let mut arguments = vec![
             format!("--ip={}", self.ip(index)),

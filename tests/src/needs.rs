@@ -48,6 +48,16 @@ pub fn root(test: &str) -> bool {
     is_root
 }
 
+/// Whether this process may mount what nobody else sees; said aloud if not.
+pub fn mounts(test: &str) -> bool {
+    let tried = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
+    let may_mount = tried.is_ok_and(|status| status.success());
+    if !may_mount {
+        skip(test, "mounts of its own, which root may have");
+    }
+    may_mount
+}
+
 /// Whether there is a ZooKeeper server, and a Java to run it; said aloud if not.
 pub(crate) fn zookeeper(jar: &str, test: &str) -> bool {
     let java = Command::new("java").arg("-version").stderr(Stdio::null()).status();

@@ -3,7 +3,7 @@
 //! Called by drills. Ends its driver, and so the framework, when it is dropped.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use common::ids::{ExecutorId, FrameworkId, OfferId, SlaveId};
@@ -21,6 +21,9 @@ const FAILOVER_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 /// What a declined offer's resources are kept from the framework for, in seconds.
 const REFUSE_SECS: f64 = 0.1;
+
+/// How long to wait between two questions where tasks are.
+const ASK_AFTER: Duration = Duration::from_secs(1);
 
 /// What a task uses of a processor.
 const TASK_CPUS: f64 = 0.5;
@@ -173,22 +176,11 @@ impl DrillFramework {
         self.state.lock().observer.report()
     }
 
-    /// Launches no more, waits for the end of every task, asking where tasks are of which
-    /// nothing is heard, and lets the observer judge; each machine of the cluster has so many
-    /// processors.
+    /// Launches no more, waits for the end of every task, and lets the observer judge; each
+    /// machine of the cluster has so many processors.
     pub fn finish(self, millicpus_each: i64) -> Report {
         self.state.lock().launching = false;
-        let mut asked = std::time::Instant::now();
-        self.eventually("end of all tasks", || {
-            let unfinished = self.state.lock().observer.unfinished();
-            if asked.elapsed() > Duration::from_secs(1) {
-                asked = std::time::Instant::now();
-                let statuses: Vec<TaskStatus> =
-                    unfinished.iter().map(|(id, slave)| unsure(id, slave)).collect();
-                self.driver.reconcile_tasks(&statuses);
-            }
-            unfinished.is_empty()
-        });
+        self.eventually("end of all tasks", || self.state.lock().observer.unfinished().is_empty());
         let state = self.state.lock();
         assert_eq!(state.errors, Vec::<String>::new());
         let violations = state.observer.judge(millicpus_each);
@@ -196,8 +188,27 @@ impl DrillFramework {
         state.observer.report()
     }
 
+    /// Waits, and asks meanwhile where tasks are of which nothing was ever heard: their launch may
+    /// have been lost with a master.
     fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        eventually(&format!("{what} ({})", self.report()), || holds().then_some(()));
+        let mut asked = Instant::now();
+        eventually(&format!("{what} ({})", self.report()), || {
+            if asked.elapsed() > ASK_AFTER {
+                asked = Instant::now();
+                self.ask_where_tasks_are();
+            }
+            holds().then_some(())
+        });
+    }
+
+    fn ask_where_tasks_are(&self) {
+        let unheard = self.state.lock().observer.unheard();
+        let statuses: Vec<TaskStatus> =
+            unheard.iter().map(|(id, slave)| unsure(id, slave)).collect();
+        // To name none is to ask for all.
+        if !statuses.is_empty() {
+            self.driver.reconcile_tasks(&statuses);
+        }
     }
 }
 

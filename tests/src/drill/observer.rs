@@ -145,8 +145,18 @@ impl Observer {
 
     /// The tasks whose end has not been seen.
     pub(super) fn unfinished(&self) -> BTreeSet<(String, String)> {
-        let unfinished = self.tasks.iter().filter(|(_, task)| task.ended.is_none());
-        unfinished.map(|(id, task)| (id.clone(), task.slave.clone())).collect()
+        self.named(|task| task.ended.is_none())
+    }
+
+    /// Of these, the ones that were never seen to run.
+    pub(super) fn unheard(&self) -> BTreeSet<(String, String)> {
+        self.named(|task| task.ended.is_none() && !task.ran)
+    }
+
+    /// Some tasks and their slaves.
+    fn named(&self, which: impl Fn(&Task) -> bool) -> BTreeSet<(String, String)> {
+        let tasks = self.tasks.iter().filter(|(_, task)| which(task));
+        tasks.map(|(id, task)| (id.clone(), task.slave.clone())).collect()
     }
 
     /// What it came to so far.

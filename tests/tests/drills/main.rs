@@ -8,6 +8,7 @@
 
 mod support;
 
+mod disks;
 mod masters;
 mod partitions;
 mod slaves;
