@@ -65,6 +65,8 @@ pub(crate) enum Verdict {
     ResourcesUnknown(ResourceUser),
     NotCheckpointed(StorageError),
     UnknownToSlave,
+    /// The master asks for a task of which the slave knows how it ended, as its framework does.
+    EndedBefore(TaskState),
     /// The slave has ended before it gave the task to its executor.
     UnknownToExecutor,
     /// The executor has ended; see [`Verdict::executor_ended`].
@@ -118,7 +120,7 @@ impl Verdict {
             | Verdict::NotCheckpointed(_)
             | Verdict::UnknownToExecutor
             | Verdict::UnknownToSlave => TaskState::TaskLost,
-            Verdict::ExecutorEnded { state, .. } => *state,
+            Verdict::EndedBefore(state) | Verdict::ExecutorEnded { state, .. } => *state,
         }
     }
 
@@ -133,7 +135,7 @@ impl Verdict {
             Verdict::GcFailed => Some(Reason::GcError),
             Verdict::ResourcesUnknown(_) => Some(Reason::ResourcesUnknown),
             Verdict::UnknownToExecutor => Some(Reason::SlaveRestarted),
-            Verdict::UnknownToSlave => Some(Reason::Reconciliation),
+            Verdict::UnknownToSlave | Verdict::EndedBefore(_) => Some(Reason::Reconciliation),
             Verdict::ExecutorEnded { reason, .. } => Some(*reason),
         }
     }
@@ -163,6 +165,7 @@ impl Verdict {
             }
             Verdict::UnknownToExecutor => "Task launched during slave restart".to_owned(),
             Verdict::UnknownToSlave => "Reconciliation: task unknown to the slave".to_owned(),
+            Verdict::EndedBefore(_) => "Reconciliation: task has ended before".to_owned(),
             Verdict::ExecutorEnded { message, .. } => message.clone(),
         }
     }

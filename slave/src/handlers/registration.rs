@@ -215,8 +215,9 @@ impl Slave {
         message.reconciliations.iter().for_each(|asked| self.reconcile(ctx, asked));
     }
 
-    /// Reports the tasks as lost that the master has and we do not know. The others will be heard
-    /// of by their updates.
+    /// Reports the tasks as lost that the master has and we do not know, unless they are known to
+    /// have ended: a message of ours that was long under way made the master believe in them. The
+    /// others will be heard of by their updates.
     fn reconcile(&mut self, ctx: &mut Ctx<Self>, asked: &ReconcileTasksMessage) {
         let framework_id = FrameworkId::from(&asked.framework_id);
         for status in &asked.statuses {
@@ -225,11 +226,14 @@ impl Slave {
             if framework.is_some_and(|framework| framework.has_task(&task_id)) {
                 continue;
             }
+            let end = self.frameworks.end_of(&framework_id, &task_id);
+            let verdict = end.map_or(Verdict::UnknownToSlave, Verdict::EndedBefore);
             warn!(
-                "Slave reconciling task {task_id} of framework {framework_id} in state TASK_LOST: \
-                 task unknown to the slave"
+                "Slave reconciling task {task_id} of framework {framework_id} in state {}: task \
+                 unknown to the slave",
+                verdict.state().as_str_name()
             );
-            self.report_unknown(ctx, &framework_id, &task_id, &Verdict::UnknownToSlave);
+            self.report_unknown(ctx, &framework_id, &task_id, &verdict);
         }
     }
 }

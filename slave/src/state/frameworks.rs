@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use common::ids::{ExecutorId, FrameworkId};
+use common::ids::{ExecutorId, FrameworkId, TaskId};
 use common::resources::Resources;
 use libprocess::Upid;
+use proto::mesos::internal::Task;
 use proto::mesos::{FrameworkInfo, TaskState};
 use stout::bounded::History;
 
@@ -56,6 +57,17 @@ impl Frameworks {
     /// The latest of those that had.
     pub(crate) fn completed(&self) -> impl Iterator<Item = &Framework> {
         self.completed.iter()
+    }
+
+    /// How a task ended, if that is still known.
+    pub(crate) fn end_of(&self, id: &FrameworkId, task_id: &TaskId) -> Option<TaskState> {
+        let completed = self.completed.iter().filter(|framework| framework.id == *id);
+        let executors = self.get(id).into_iter().chain(completed).flat_map(|framework| {
+            framework.completed_executors.iter().chain(framework.executors.values())
+        });
+        let tasks = executors
+            .flat_map(|executor| executor.completed.iter().chain(executor.terminated.values()));
+        tasks.filter(|task| task.task_id.value == task_id.as_str()).last().map(Task::state)
     }
 
     /// All executors that are not completed.

@@ -205,6 +205,22 @@ fn reregister_with_status_update_task_state() {
     });
 }
 
+/// A master's answer to a slave that named none of these tasks.
+fn asked_for(task_ids: &[&str]) -> SlaveReregisteredMessage {
+    let status = |task_id: &&str| TaskStatus {
+        task_id: TaskId { value: (*task_id).to_owned() },
+        ..TaskStatus::default()
+    };
+    SlaveReregisteredMessage {
+        slave_id: proto::mesos::SlaveId { value: "S0".to_owned() },
+        reconciliations: vec![ReconcileTasksMessage {
+            framework_id: FrameworkId { value: "F".to_owned() },
+            statuses: task_ids.iter().map(status).collect(),
+        }],
+        connection: None,
+    }
+}
+
 #[test]
 fn reconciliation_reports_what_it_does_not_know() {
     run(async {
@@ -212,24 +228,34 @@ fn reconciliation_reports_what_it_does_not_know() {
         world.running(executor_task("known")).await;
         world.tell(&PingSlaveMessage { connected: false });
         world.master.next::<ReregisterSlaveMessage>().await;
-        let status = |task_id: &str| TaskStatus {
-            task_id: TaskId { value: task_id.to_owned() },
-            ..TaskStatus::default()
-        };
-        let framework_id = FrameworkId { value: "F".to_owned() };
-        world.tell(&SlaveReregisteredMessage {
-            slave_id: proto::mesos::SlaveId { value: "S0".to_owned() },
-            reconciliations: vec![ReconcileTasksMessage {
-                framework_id,
-                statuses: vec![status("known"), status("unknown")],
-            }],
-            connection: None,
-        });
+        world.tell(&asked_for(&["known", "unknown"]));
         let update = world.update().await;
         assert_eq!(update.status.task_id.value, "unknown");
         assert_eq!(update.status.state(), TaskState::TaskLost);
         assert_eq!(update.status.reason(), Reason::Reconciliation);
         assert_eq!(update.status.message(), "Reconciliation: task unknown to the slave");
+    });
+}
+
+#[test]
+fn reconciliation_says_how_tasks_have_ended() {
+    run(async {
+        let mut world = World::registered(&[]).await;
+        let (executor, spec) = world.running(executor_task("t")).await;
+        executor
+            .send(world.upid(), &update_of(&executor, &spec, "t", (TaskState::TaskFinished, 1)));
+        let finished = world.update().await;
+        world.acknowledge(&finished);
+        world.settle().await;
+        world.containers.end(&spec.container_id, destroyed());
+        world.settle().await;
+        world.tell(&PingSlaveMessage { connected: false });
+        world.master.next::<ReregisterSlaveMessage>().await;
+        // An earlier message of the slave has told a new master of the task.
+        world.tell(&asked_for(&["t"]));
+        let status = world.update().await.status;
+        assert_eq!(status.state(), TaskState::TaskFinished);
+        assert_eq!(status.reason(), Reason::Reconciliation);
     });
 }
 
