@@ -90,6 +90,23 @@ fn a_slave_that_forgot_itself_takes_the_place_of_the_old_one() {
 }
 
 #[test]
+fn a_task_that_has_ended_is_not_lost_with_its_slave() {
+    let world = World::new();
+    let (slave, framework) = (world.slave("slave(1)"), world.framework("scheduler"));
+    let task = world.launch(&framework, &slave, "t");
+    slave.update(&framework, &task, TaskState::TaskFinished, 1);
+    world.settle();
+    assert_eq!(framework.status().0, TaskState::TaskFinished);
+    // Before that is acknowledged.
+    slave.peer.exit();
+    world.settle();
+    let (state, message) = framework.status();
+    assert_eq!((state, &*message), (TaskState::TaskFinished, "Slave host disconnected"));
+    assert_eq!(world.metric("master/tasks_finished"), 1.0);
+    assert_eq!(world.metric("master/tasks_lost"), 0.0);
+}
+
+#[test]
 fn a_disconnected_slave_keeps_what_can_be_recovered() {
     let world = World::new();
     let slave = world.slave("slave(1)");

@@ -75,8 +75,8 @@ impl Master {
         info!("Removing framework {framework_id} from slave {slave}");
         let message = format!("Slave {} disconnected", slave.info.hostname);
         let tasks = slave.tasks.get(framework_id).into_iter().flat_map(|tasks| tasks.values());
-        let lost = lost_updates(tasks, ctx, &message, Reason::SlaveDisconnected);
-        for (task, update) in lost {
+        let last = last_updates(tasks, ctx, &message, Reason::SlaveDisconnected);
+        for (task, update) in last {
             self.update_task(&task.key, &update);
             self.remove_task(&task.key);
             self.forward(ctx, update, NOBODY);
@@ -131,7 +131,7 @@ impl Master {
         let message = format!("Slave {} removed: {cause}", slave.info.hostname);
         let tasks = slave.tasks.values().flat_map(|tasks| tasks.values());
         let mut updates = Vec::new();
-        for (task, update) in lost_updates(tasks, ctx, &message, Reason::SlaveRemoved) {
+        for (task, update) in last_updates(tasks, ctx, &message, Reason::SlaveRemoved) {
             self.update_task(&task.key, &update);
             self.remove_task(&task.key);
             updates.push(update);
@@ -222,17 +222,18 @@ impl Master {
     }
 }
 
-/// TASK_LOST for each task.
-fn lost_updates<'a>(
+/// The end of each task: TASK_LOST, unless it is known to have ended otherwise.
+fn last_updates<'a>(
     tasks: impl Iterator<Item = &'a Arc<Task>>,
     ctx: &Ctx<Master>,
     message: &str,
     reason: Reason,
 ) -> Vec<(Arc<Task>, StatusUpdate)> {
     let now = ctx.now().secs();
-    let lost = |task: &Arc<Task>| {
-        let update = update_of(task, TaskState::TaskLost, now).message(message).reason(reason);
+    let last = |task: &Arc<Task>| {
+        let state = if task.is_terminal() { task.state() } else { TaskState::TaskLost };
+        let update = update_of(task, state, now).message(message).reason(reason);
         (task.clone(), update.build())
     };
-    tasks.map(lost).collect()
+    tasks.map(last).collect()
 }
