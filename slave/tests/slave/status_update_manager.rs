@@ -101,14 +101,14 @@ fn duplicate_update_before_ack() {
 fn latest_task_state() {
     run(async {
         let mut world = World::registered(&[]).await;
-        let (mut executor, spec) = world.running(executor_task("t")).await;
+        let (executor, spec) = world.running(executor_task("t")).await;
         world.runtime.clock().pause();
-        for (state, uuid) in [(TaskState::TaskRunning, 1), (TaskState::TaskFinished, 2)] {
-            executor.send(world.upid(), &update_of(&executor, &spec, "t", (state, uuid)));
-            executor.next::<StatusUpdateAcknowledgementMessage>().await;
-        }
+        let running = update_of(&executor, &spec, "t", (TaskState::TaskRunning, 1));
+        executor.send(world.upid(), &running);
         let first = world.update().await;
         assert_eq!(first.latest_state, Some(TaskState::TaskRunning.into()));
+        let finished = update_of(&executor, &spec, "t", (TaskState::TaskFinished, 2));
+        executor.send(world.upid(), &finished);
         world.settle().await;
         world.runtime.clock().advance(Duration::from_secs(10));
         let again = world.update().await;
