@@ -121,6 +121,8 @@ fn ping_timeout_some_pings() {
             world.runtime.clock().advance(Duration::from_secs(70));
             observer.send(world.upid(), &PingSlaveMessage { connected: true });
             observer.next::<PongSlaveMessage>().await;
+            // Until it waits for the next one.
+            world.settle().await;
         }
         assert_eq!(world.master.count::<ReregisterSlaveMessage>(), 0);
         world.runtime.clock().advance(Duration::from_secs(76));
