@@ -36,6 +36,13 @@ fn exited_framework() {
             World::registered(&["--gc_delay=1hrs", "--disk_watch_interval=1days"]).await;
         world.runtime.clock().pause();
         let sandbox = ended_executor(&mut world).await;
+        // It is looked at on another thread before it is shown.
+        crate::support::soon("the sandbox in /files", async {
+            while world.get("/files/debug.json") == serde_json::json!({}) {
+                world.settle().await;
+            }
+        })
+        .await;
         world.runtime.clock().advance(Duration::from_secs(3599));
         world.settle().await;
         assert!(sandbox.is_dir());
